@@ -1,0 +1,1 @@
+"""The embedded platform: real components as processes on one machine, without containers."""

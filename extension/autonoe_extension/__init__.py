@@ -1,0 +1,1 @@
+"""Jupyter server extension: credentials, platform state and panels."""

@@ -1,0 +1,1 @@
+"""JupyterHub configuration, spawners, authenticators and hub services."""

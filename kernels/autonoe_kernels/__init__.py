@@ -1,0 +1,1 @@
+"""Kernelspecs, start-up hooks and magics."""

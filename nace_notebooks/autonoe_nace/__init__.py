@@ -1,0 +1,1 @@
+"""Coding of activities to NACE, from raw text to a monitored service."""

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Re-resolve every requirement file. dev is resolved first and constrains the others, so that a version means the same everywhere.
+# No index address is written: the files work against any mirror.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+UV=${UV:-.venv/bin/uv}
+compile() {
+    "$UV" pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet "$@"
+}
+compile --extra dev -o requirements/dev.txt
+for extra in hub extension kernels nace serving embedded; do
+    compile --extra "$extra" --constraint requirements/dev.txt -o "requirements/$extra.txt"
+done
