@@ -1,4 +1,7 @@
-"""The ``autonoe`` command: finds each subcommand in the package it belongs to and imports only that one."""
+"""The ``autonoe`` command: each subcommand lives in the package it belongs to.
+
+They are found by entry point, and only the one that is called is imported.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,11 @@ GROUP = "autonoe.commands"
 
 @cache
 def _commands() -> dict[str, EntryPoint]:
-    return {e.name: e for e in entry_points(group=GROUP) if e.value.startswith("autonoe")}
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
 class LazyGroup(click.Group):
-    """A group whose members are entry points, so that ``autonoe status`` never imports a model library."""
+    """A group of entry points, so that ``autonoe status`` never imports a model library."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all subcommands, in alphabetical order."""

@@ -1,4 +1,4 @@
-"""The one error hierarchy: every failure that a person can act on has a code, a message and a hint."""
+"""The one error hierarchy: a failure that a person can act on has a code, a message, a hint."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Names of people and projects turned into names that buckets, paths, entities and namespaces accept.
+"""Names of people and projects as names that buckets, paths, entities and namespaces accept.
 
-A name that is already safe stays as it is, so that people recognise their bucket. Any other name gets a suffix with
-80 bits of SHA-256 behind a double hyphen. A safe name never holds a double hyphen, so the two kinds cannot meet; 32 bits
-(KubeSpawner's choice) would not do: two colliding names were found in under 70,000 tries.
+A name that is already safe stays as it is, so that people recognise their bucket. Any other name
+gets a suffix with 80 bits of SHA-256 behind a double hyphen. A safe name never holds a double
+hyphen, so the two kinds cannot meet; 32 bits (KubeSpawner's choice) would not do: two colliding
+names were found in under 70,000 tries.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def normalise_name(name: str) -> str:
     Raises
     ------
     InvalidInputError
-        If it is empty, longer than 255 characters, or holds control, surrogate or unassigned characters.
+        If it is empty, longer than 255 characters, or holds control, surrogate or unassigned
+        characters.
     """
     form = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).strip()
     if not form or len(form) > _MAX_NAME:
@@ -43,7 +45,7 @@ def normalise_name(name: str) -> str:
 
 
 def slug(name: str) -> str:
-    """Return the stable, collision-resistant slug of ``name``: ``[a-z0-9-]``, at most 40 characters.
+    """Return the stable, collision-resistant slug of ``name``: at most 40 of ``[a-z0-9-]``.
 
     Two names that differ only by case or Unicode form give the same slug; any other two differ
     (80 bits). Whoever reuses a resource still checks its recorded owner.

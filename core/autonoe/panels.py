@@ -1,4 +1,4 @@
-"""``from autonoe import panels; panels.credentials()``: the panels that are installed, found by entry point.
+"""The panels that are installed, found by entry point: ``panels.credentials()``.
 
 The panels themselves live in the extension, which core may not import.
 """
