@@ -1,0 +1,42 @@
+# The same few targets that people and CI run. Each creates what it needs, .venv included.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help up down test lint docs bench pictures lock embedded dev
+
+ARGS ?=
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: embedded ## start the platform in the background and print the link (ARGS="--port 8000")
+	@.venv/bin/autonoe up --detach $(ARGS)
+
+down: embedded ## stop the platform; the data stays
+	@.venv/bin/autonoe down $(ARGS)
+
+test: dev ## run every test (ARGS="tests/core -k slug")
+	@scripts/chromium.sh
+	.venv/bin/python -m pytest $(ARGS)
+
+lint: dev ## ruff, mypy --strict, import-linter
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo
+
+docs: dev ## build the documentation into docs/_build/html; a warning is an error
+	.venv/bin/python -m sphinx -W --keep-going --quiet --builder html docs docs/_build/html
+	@echo "Open docs/_build/html/index.html"
+
+bench: dev ## measure against the stock tools; writes build/bench.json
+	.venv/bin/python -m benchmarks $(ARGS)
+
+pictures: dev ## draw the pictures of the README and the documentation anew, from the browser tests
+	@scripts/chromium.sh
+	AUTONOE_PICTURES=docs/_static .venv/bin/python -m pytest tests/browser $(ARGS)
+
+lock: dev ## resolve the requirement files anew
+	scripts/lock.sh
+
+embedded dev:
+	@scripts/bootstrap.sh $@
