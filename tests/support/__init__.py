@@ -1,0 +1,1 @@
+"""What test folders share: the platform, the browser, places outside the repository."""
