@@ -38,10 +38,19 @@ class Layout:
         """Folder of unused one-time login links; a file's name is the SHA-256 of the ticket."""
         return self.secrets / "tickets"
 
+    def secret(self, name: str) -> Path:
+        """Return the file of the generated secret ``name``."""
+        return self.secrets / name
+
+    @property
+    def run(self) -> Path:
+        """Folder of sockets, locks and process records; worthless once nothing runs."""
+        return self.root / "run"
+
     @property
     def control_socket(self) -> Path:
         """Unix socket on which the supervisor answers; it checks the peer's UID."""
-        return self.root / "run" / "control.sock"
+        return self.run / "control.sock"
 
     @property
     def logs(self) -> Path:
@@ -81,7 +90,7 @@ class Layout:
             (self.tickets, 0o700),
             (self.logs, 0o700),
             (self.root / "components", 0o700),
-            (self.root / "run", 0o711),
+            (self.run, 0o711),
             (self.root / "accounts", 0o711),
             (self.root / "homes", 0o711),
         ):
