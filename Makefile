@@ -25,6 +25,7 @@ lint: dev ## ruff, mypy --strict, import-linter
 	.venv/bin/lint-imports --no-logo
 
 docs: dev ## build the documentation into docs/_build/html; a warning is an error
+	.venv/bin/python -m scripts.reference
 	.venv/bin/python -m sphinx -W --keep-going --quiet --builder html docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
 
