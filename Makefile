@@ -1,7 +1,7 @@
 # The same few targets that people and CI run. Each creates what it needs, .venv included.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up down test lint docs bench pictures lock embedded dev
+.PHONY: help up down test lint docs reference bench pictures lock embedded dev
 
 ARGS ?=
 
@@ -25,9 +25,11 @@ lint: dev ## ruff, mypy --strict, import-linter
 	.venv/bin/lint-imports --no-logo
 
 docs: dev ## build the documentation into docs/_build/html; a warning is an error
-	.venv/bin/python -m scripts.reference
 	.venv/bin/python -m sphinx -W --keep-going --quiet --builder html docs docs/_build/html
 	@echo "Open docs/_build/html/index.html"
+
+reference: dev ## write the reference pages anew from the code
+	.venv/bin/python -m scripts.reference
 
 bench: dev ## measure against the stock tools; writes build/bench.json
 	.venv/bin/python -m benchmarks $(ARGS)

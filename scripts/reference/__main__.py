@@ -1,7 +1,7 @@
 """Write docs/reference/*.md from the code, so that no command, setting or error can be missing.
 
-Usage: ``python -m scripts.reference [FOLDER]``. ``make docs`` runs it, and a test compares the
-committed pages with what it writes.
+Usage: ``python -m scripts.reference [FOLDER]``. ``make reference`` runs it, and a test compares
+the committed pages with what it writes.
 """
 
 from __future__ import annotations

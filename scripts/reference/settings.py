@@ -14,8 +14,9 @@ from .walk import NOTE, first_paragraph, own_classes, table
 
 INTRO = """# Settings
 
-Parts that Jupyter loads are configured by traits in a configuration file; the others read environment
-variables when they start. On the embedded platform nothing here needs to be set by hand.
+Parts that Jupyter loads are configured by traits in a configuration file; the others read
+environment variables when they start. On the embedded platform nothing here needs to be set by
+hand.
 """
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import fcntl
-import getpass
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,17 +16,12 @@ from typing import Any
 
 import psutil
 
+from autonoe.embedded import links, ports
 from autonoe.embedded.layout import Layout
+from autonoe.embedded.platform_file import PlatformFile
 
 AUTONOE = str(Path(sys.executable).with_name("autonoe"))
 START_TIMEOUT_S = 180.0
-
-
-def free_port() -> int:
-    """Return a TCP port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)
@@ -36,10 +29,17 @@ class Platform:
     """The running platform as a person meets it: a data folder, an address, the command line."""
 
     layout: Layout
-    url: str
-    """Public address without a slash at the end."""
-    owner: str
-    """Account that the platform was started with."""
+    file: PlatformFile
+
+    @property
+    def url(self) -> str:
+        """Public address without a slash at the end."""
+        return self.file.public_url
+
+    @property
+    def owner(self) -> str:
+        """Account of the person who started the platform."""
+        return self.file.owner
 
     def cli(
         self, *args: str, check: bool = True, timeout_s: float = 300.0, cwd: Path | None = None
@@ -65,16 +65,15 @@ class Platform:
 
     def link(self, account: str | None = None, next_path: str = "") -> str:
         """Return an unused one-time login link of ``account`` (the owner by default)."""
-        from autonoe.embedded import links
-
         ticket = links.mint(self.layout, account or self.owner, next_path=next_path)
-        return f"{self.url}/hub/link?ticket={ticket}"
+        return links.link(self.url, ticket)
 
 
-def start(root: Path) -> dict[str, Any]:
-    """Start a platform in ``root`` by the real command and return what it printed as JSON."""
+def start(root: Path) -> None:
+    """Start a platform in ``root`` by the real command."""
+    port = ports.choose(1)[0]
     done = subprocess.run(
-        [AUTONOE, "up", "--detach", "--json", "--data-dir", str(root), "--port", str(free_port())],
+        [AUTONOE, "up", "--detach", "--json", "--data-dir", str(root), "--port", str(port)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -83,9 +82,7 @@ def start(root: Path) -> dict[str, Any]:
     )
     if done.returncode != 0:
         raise RuntimeError(f"autonoe up failed ({done.returncode}): {done.stdout}\n{done.stderr}")
-    answer = json.loads(done.stdout)
-    assert isinstance(answer, dict)
-    return answer
+    assert "link" in json.loads(done.stdout)
 
 
 def stop(root: Path) -> str:
@@ -121,23 +118,24 @@ class SharedPlatform:
     def __init__(self, session_root: Path) -> None:
         self.root = session_root / "platform"
         self.lock = session_root / "platform.lock"
-        self.state = session_root / "platform-state.json"
+        self.state = session_root / "platform-failure.txt"
 
     def get(self) -> Platform:
         """Return the platform, which the first caller of the session starts."""
         with _locked(self.lock):
             if not self.state.exists():
-                self.state.write_text(json.dumps(self._start()), encoding="utf-8")
-        state = json.loads(self.state.read_text(encoding="utf-8"))
-        assert "failed" not in state, f"The platform did not start: {state['failed']}"
-        return Platform(Layout(self.root), state["url"].rstrip("/"), state["owner"])
+                self.state.write_text(self._start(), encoding="utf-8")
+        failure = self.state.read_text(encoding="utf-8")
+        assert not failure, f"The platform did not start: {failure}"
+        layout = Layout(self.root)
+        return Platform(layout, PlatformFile.load(layout))
 
-    def _start(self) -> dict[str, str]:
+    def _start(self) -> str:
         try:
-            answer = start(self.root)
+            start(self.root)
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-            return {"failed": str(error)}
-        return {"url": answer["url"], "owner": answer.get("owner", getpass.getuser())}
+            return str(error) or repr(error)
+        return ""
 
     def close(self, keep_logs_in: Path | None) -> list[str]:
         """Stop the platform if one was started; return complaints about what was left behind."""
