@@ -1,0 +1,48 @@
+"""``autonoe nace serve``: one model behind a REST API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import platformdirs
+
+from autonoe import apikeys
+from autonoe_nace.serving.run import serve as run
+from autonoe_nace.serving.settings import ServingSettings
+
+
+def _default_state() -> Path:
+    return Path(platformdirs.user_state_dir("autonoe")) / "serving"
+
+
+@click.command()
+@click.option("--model", required=True, help="Folder of a model, or models:/NAME@ALIAS.")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--threshold", default=0.8, show_default=True, help="Confidence for automatic.")
+@click.option(
+    "--key-file", type=click.Path(path_type=Path), help="Hashed API keys; without it, no key."
+)
+@click.option("--new-key", is_flag=True, help="Add a key to --key-file and print it, once.")
+@click.option("--root-path", default="", help="Prefix that a proxy leaves on each path.")
+@click.option("--deployment", default="local", show_default=True, help="Name in the logs.")
+@click.option("--pseudonymise", is_flag=True, help="Log an HMAC of each text, not the text.")
+@click.option(
+    "--state-dir", type=click.Path(path_type=Path), help="Folder of logs and fetched models."
+)
+def serve(*, new_key: bool, key_file: Path | None, state_dir: Path | None, **options: str) -> None:
+    """Serve a model over REST on loopback until interrupted."""
+    if new_key:
+        if key_file is None:
+            raise click.UsageError("--new-key needs --key-file FILE.")
+        known = apikeys.read(key_file) if key_file.exists() else ()
+        key, entry = apikeys.mint(label="autonoe nace serve")
+        apikeys.write(key_file, (*known, entry))
+        click.echo(f"API key, shown once: {key}", err=True)
+    settings = ServingSettings(
+        key_file=key_file,
+        state_dir=(state_dir or _default_state() / str(options["deployment"])),
+        **options,  # type: ignore[arg-type]  click has converted them
+    )
+    run(settings)

@@ -1,0 +1,55 @@
+"""Settings of one server: given on its command line, frozen from then on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from autonoe.errors import InvalidInputError
+
+
+@dataclass(frozen=True)
+class ServingSettings:
+    """How one model is served."""
+
+    model: str
+    """Folder of a model, or ``models:/NAME@ALIAS``, or ``models:/NAME/VERSION``."""
+    state_dir: Path
+    """Folder of this server's logs (``logs/``) and of fetched models (``models/``)."""
+    key_file: Path | None = None
+    """File of hashed API keys, mode 0600; without one the API is open, on loopback only."""
+    deployment: str = "local"
+    """Name that goes with each log line."""
+    threshold: float = 0.8
+    """Confidence from which a code counts as automatic, in [0, 1]."""
+    host: str = "127.0.0.1"
+    port: int = 8000
+    root_path: str = ""
+    """Public path prefix that a proxy leaves on each request, such as ``/services/nace``."""
+    flush_s: float = 1.0
+    """Longest time a log line stays in memory, in seconds."""
+    pseudonymise: bool = False
+    """Log an HMAC of each text instead of the text."""
+    registry_timeout_s: float = 60.0
+    """Longest time to fetch a model, in seconds; then the last good one serves."""
+    refresh_s: float = 15.0
+    """How often the alias is looked up, in seconds."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold <= 1:
+            raise InvalidInputError(
+                f"The threshold is a confidence between 0 and 1, not {self.threshold}.",
+                hint="0.8 is usual.",
+            )
+        if self.key_file is None and self.host not in {"127.0.0.1", "::1", "localhost"}:
+            raise InvalidInputError(
+                f"Without API keys the server does not listen on {self.host}.",
+                hint="Give --key-file FILE, or leave --host out.",
+            )
+        if self.root_path and not (
+            self.root_path.startswith("/") and not self.root_path.endswith("/")
+        ):
+            raise InvalidInputError(
+                "The root path starts with a slash and does not end with one.",
+                hint="For example /services/nace",
+            )

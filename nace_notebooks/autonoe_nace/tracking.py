@@ -1,0 +1,182 @@
+"""Write a trained model into MLflow as a run: parameters, metrics, hashes, native files.
+
+The model is logged as plain artefacts (``model.bin``, ``model.json``, ``README.md``). There is no
+pickle and no models-from-code, so nothing that is fetched later can run code.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+
+from autonoe.errors import AutonoeError, UnavailableError
+from autonoe.names import slug
+from autonoe_nace.model_folder import MODEL_FILES, read_manifest
+
+ARTIFACT_PATH = "model"
+SHA_TAG = "autonoe.model_sha256"
+_BATCH = 100
+
+
+@dataclass(frozen=True)
+class TrackedRun:
+    """One finished MLflow run that holds a model."""
+
+    run_id: str
+    experiment_id: str
+    model_sha256: str
+    reused: bool = False
+    """True when this very model had been tracked before and nothing was written."""
+
+    @property
+    def path(self) -> str:
+        """Address of the run within MLflow's pages."""
+        return f"#/experiments/{self.experiment_id}/runs/{self.run_id}"
+
+
+def personal_name(stem: str = "nace", *, account: str | None = None) -> str:
+    """Return ``stem-<account>``: registered models and experiments share one namespace.
+
+    Parameters
+    ----------
+    stem : str
+        What it is about.
+    account : str, optional
+        Name of the account; by default the one that this process works for.
+    """
+    known = account or os.environ.get("AUTONOE_ACCOUNT") or os.environ.get("JUPYTERHUB_USER")
+    return f"{stem}-{slug(known)}" if known else stem
+
+
+def track(
+    model_dir: Path,
+    metrics: Mapping[str, Any],
+    *,
+    experiment: str | None = None,
+    run_name: str = "fasttext",
+    tags: Mapping[str, str] | None = None,
+) -> TrackedRun:
+    """Log the model of ``model_dir`` with its evaluation as one MLflow run.
+
+    The same model (by SHA-256) with a finished run in the experiment is not logged twice.
+
+    Parameters
+    ----------
+    model_dir : Path
+        Folder as ``NaceModel.save`` writes it.
+    metrics : mapping
+        What ``evaluate`` returned; nested numbers become ``levels.4.top1.value`` and so on.
+    experiment : str, optional
+        Name of the experiment, made when missing; by default ``nace-<account>``.
+    run_name : str
+        Title of the run.
+    tags : mapping, optional
+        Further tags.
+
+    Raises
+    ------
+    InvalidInputError
+        If the folder is no model.
+    UnavailableError
+        If MLflow does not answer, or refuses.
+    """
+    manifest = read_manifest(model_dir)
+    digest = manifest["hashes"]["model"]
+    client = MlflowClient()
+    with mlflow_errors("log the run"):
+        experiment_id = _experiment(client, experiment or personal_name())
+        known = client.search_runs(
+            [experiment_id], f"tags.`{SHA_TAG}` = '{digest}' and status = 'FINISHED'", max_results=1
+        )
+        if known:
+            return TrackedRun(known[0].info.run_id, experiment_id, digest, reused=True)
+        run = client.create_run(experiment_id, run_name=run_name)
+        run_id = run.info.run_id
+        try:
+            _log(client, run_id, manifest, metrics, tags or {})
+            for name in MODEL_FILES:
+                if (model_dir / name).exists():
+                    client.log_artifact(run_id, str(model_dir / name), ARTIFACT_PATH)
+            client.log_dict(run_id, dict(metrics), "evaluation.json")
+        except BaseException:
+            client.set_terminated(run_id, "FAILED")
+            raise
+        client.set_terminated(run_id, "FINISHED")
+    return TrackedRun(run_id, experiment_id, digest)
+
+
+class mlflow_errors:  # noqa: N801  reads as a verb at the call: with mlflow_errors("log the run")
+    """Turn MLflow's failures into errors that say what was wanted and what to do next."""
+
+    def __init__(self, wanted: str) -> None:
+        self.wanted = wanted
+
+    def __enter__(self) -> None:
+        """Start watching."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Raise the typed error for an MLflow error; let others pass."""
+        if not isinstance(error, MlflowException):
+            return
+        code = getattr(error, "error_code", "")
+        if code in {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "ENDPOINT_NOT_FOUND"}:
+            raise AutonoeError(
+                f"MLflow has not got what was needed to {self.wanted}.",
+                hint="See the names and versions on MLflow's page.",
+                code="not_found",
+            ) from error
+        if code in {"PERMISSION_DENIED", "UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED"}:
+            raise AutonoeError(
+                f"MLflow does not let this account {self.wanted}.",
+                hint="The name may belong to another account; choose another.",
+                code="forbidden",
+            ) from error
+        raise UnavailableError(
+            f"MLflow could not {self.wanted} ({code or type(error).__name__}).",
+            hint="autonoe status shows whether it runs.",
+        ) from error
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each leaf of nested mappings as ``("a.b.c", value)``."""
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{name}.")
+        else:
+            yield name, value
+
+
+def _experiment(client: MlflowClient, name: str) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    return str(client.create_experiment(name))
+
+
+def _log(
+    client: MlflowClient,
+    run_id: str,
+    manifest: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    tags: Mapping[str, str],
+) -> None:
+    params = [Param(key, str(value)[:500]) for key, value in flatten(manifest.get("params", {}))]
+    numbers = [
+        Metric(key, float(value), 0, 0)
+        for key, value in flatten(metrics)
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    ]
+    marks = [RunTag(f"autonoe.{kind}_sha256", value) for kind, value in manifest["hashes"].items()]
+    marks += [RunTag("autonoe.model_id", str(manifest.get("id", "")))]
+    marks += [RunTag(key, value) for key, value in tags.items()]
+    for start in range(0, max(len(params), len(numbers), len(marks)), _BATCH):
+        part = slice(start, start + _BATCH)
+        client.log_batch(run_id, metrics=numbers[part], params=params[part], tags=marks[part])
