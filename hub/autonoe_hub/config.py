@@ -1,0 +1,57 @@
+"""JupyterHub's configuration, as functions that a test can call; ``jupyterhub_config.py`` is two lines.
+
+Two places run it. The embedded platform names its data folder in ``AUTONOE_DATA_DIR``; there everything is set. A hub
+of the z2jh chart has no such folder: there only what is the same everywhere is set, and what the chart configured
+stays, roles and services included.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import jupyterhub.log
+
+from autonoe.embedded.layout import Layout, default_data_dir
+from autonoe_hub import oidc
+from autonoe_hub.settings import HubSettings, read_oidc
+
+HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
+
+
+def configure(c: Any, layout: Layout | None = None) -> None:
+    """Fill in ``c``, the configuration object of a hub.
+
+    Parameters
+    ----------
+    c : traitlets.config.Config
+        From ``get_config()``.
+    layout : Layout, optional
+        Data folder of an embedded platform; default that of ``AUTONOE_DATA_DIR``, if set.
+    """
+    if layout is None and os.environ.get("AUTONOE_DATA_DIR"):
+        layout = Layout(default_data_dir())
+    everywhere(c)
+    if layout is not None:
+        # Nothing below may be imported under the chart, whose image holds no traefik and no data folder.
+        from autonoe_hub import embedded
+
+        embedded.configure(c, layout, HubSettings())
+    elif (settings := read_oidc(None)) is not None:
+        oidc.configure(c, settings)
+
+
+def everywhere(c: Any) -> None:
+    """Set what holds for each hub of ours."""
+    if "ticket" not in jupyterhub.log.SCRUB_PARAM_KEYS:
+        jupyterhub.log.SCRUB_PARAM_KEYS = (*jupyterhub.log.SCRUB_PARAM_KEYS, "ticket")
+    if not c.Spawner.get("default_url"):
+        c.Spawner.default_url = "/lab"
+    settings = dict(c.JupyterHub.get("tornado_settings", {}))
+    settings["headers"] = {**HEADERS, **settings.get("headers", {})}
+    c.JupyterHub.tornado_settings = settings
+
+
+def append(c: Any, option: str, entries: list[dict[str, Any]]) -> None:
+    """Add ``entries`` to the list ``c.JupyterHub.<option>``: reassigning it drops what the chart put there."""
+    c.JupyterHub[option] = [*c.JupyterHub.get(option, []), *entries]

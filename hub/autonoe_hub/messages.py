@@ -1,0 +1,47 @@
+"""What the hub's own pages say, in English and French."""
+
+from __future__ import annotations
+
+_ENGLISH = {
+    "login_title": "This platform opens with a one-time link",
+    "login_text": "On your own machine, run this in a terminal and follow the link that it prints:",
+    "login_shared": "On a shared server, ask the person who runs it for your link.",
+    "used_title": "This link no longer works",
+    "used_text": "A link opens the platform once, for a few minutes. For a fresh one, run this in a terminal:",
+    "used_shared": "On a shared server, ask the person who runs it for a new link.",
+    "switch_title": "You are signed in as {current}",
+    "switch_text": "This link is for the account {account}. Nothing of {current} is lost; its server keeps running.",
+    "switch_yes": "Sign out {current} and continue as {account}",
+    "switch_no": "Stay signed in as {current}",
+}
+
+_FRENCH = {
+    "login_title": "Cette plateforme s'ouvre avec un lien à usage unique",
+    "login_text": "Sur votre machine, lancez cette commande dans un terminal et suivez le lien affiché :",
+    "login_shared": "Sur un serveur partagé, demandez votre lien à la personne qui l'administre.",
+    "used_title": "Ce lien ne fonctionne plus",
+    "used_text": "Un lien ouvre la plateforme une seule fois, pendant quelques minutes. Pour en obtenir un autre :",
+    "used_shared": "Sur un serveur partagé, demandez un nouveau lien à la personne qui l'administre.",
+    "switch_title": "Vous êtes connecté en tant que {current}",
+    "switch_text": "Ce lien est celui du compte {account}. Rien n'est perdu pour {current} : son serveur continue.",
+    "switch_yes": "Déconnecter {current} et continuer en tant que {account}",
+    "switch_no": "Rester connecté en tant que {current}",
+}
+
+CATALOGUE = {"en": _ENGLISH, "fr": _FRENCH}
+
+
+def messages(accept_language: str) -> dict[str, str]:
+    """Return the catalogue that fits an ``Accept-Language`` header best; English when none does."""
+    weighted = []
+    for part in accept_language.split(",")[:20]:
+        tag, _, parameters = part.strip().partition(";")
+        weight = parameters.strip().removeprefix("q=") if parameters else "1"
+        try:
+            weighted.append((-float(weight), tag.strip().lower().split("-")[0]))
+        except ValueError:
+            continue
+    for _, language in sorted(weighted, key=lambda pair: pair[0]):
+        if language in CATALOGUE:
+            return CATALOGUE[language]
+    return _ENGLISH

@@ -1,0 +1,117 @@
+"""A person's Jupyter server as a process of this machine, under the account's own UID when it has one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from jupyterhub.spawner import LocalProcessSpawner
+from traitlets import Float, Instance, Unicode, default
+
+from autonoe.accounts import Account
+from autonoe.embedded.layout import Layout
+from autonoe.names import slug
+from autonoe_hub import environment, processes
+from autonoe_hub.provisioning import provisioner
+
+_LOG_BYTES = 10 * 2**20
+
+
+class AccountSpawner(LocalProcessSpawner):  # type: ignore[misc]  # the base publishes no types
+    """Make the account ready, then start ``autonoe_hub.launcher singleuser`` in its home."""
+
+    layout = Instance(Layout, help="The platform's data folder.").tag(config=True)
+    account = Instance(Account, allow_none=True)
+    """As of the last start; None before it."""
+
+    identity = Unicode("")
+    """Tells the server's process from any other that gets its PID later."""
+
+    provision_timeout_s = Float(
+        1.5, help="Seconds a start waits for the account's storage and secrets."
+    ).tag(config=True)
+
+    @default("cmd")
+    def _default_cmd(self) -> list[str]:
+        # -P: with -m alone, a file `json.py` in the person's home would be imported for the library's.
+        return [sys.executable, "-P", "-m", "autonoe_hub.launcher", "singleuser"]
+
+    @default("env_keep")
+    def _default_env_keep(self) -> list[str]:
+        return list(environment.KEPT)
+
+    async def start(self) -> tuple[str, int]:
+        """Start the process and return where it will listen."""
+        self.account = await provisioner(self.layout).prepare(
+            self.user.name, self._groups(), timeout_s=self.provision_timeout_s
+        )
+        with self._open_log() as log:
+            self.popen_kwargs = {
+                **environment.process_options(self.layout, self.account),
+                "stdin": subprocess.DEVNULL,
+                "stdout": log,
+                "stderr": log,
+            }
+            address: tuple[str, int] = await super().start()
+        self.identity = processes.identity(self.pid)
+        return address
+
+    def _groups(self) -> list[str] | None:
+        """Return the projects that the provider named; None when the login was a link, which names none."""
+        if (self.user.user_info or {}).get("login") != "oidc":
+            return None
+        return [group.name for group in self.user.groups]
+
+    def make_preexec_fn(self, name: str) -> None:
+        """Return None: the UID is set by the C code of ``Popen``, safe in a hub that has threads."""
+
+    def get_args(self) -> list[str]:
+        """Let the server run as root only when the account itself is root."""
+        args: list[str] = super().get_args()
+        runs_as_root = os.geteuid() == 0 and not (self.account and self.account.uid)
+        return [*args, "--allow-root"] if runs_as_root else args
+
+    def user_env(self, env: dict[str, str]) -> dict[str, str]:
+        """Add what an account's processes need to know; no secret beyond JupyterHub's own."""
+        if self.account is None:
+            return env
+        return environment.complete(env, self.layout, self.account)
+
+    def get_state(self) -> dict[str, Any]:
+        """Save the PID with the moment its process began."""
+        state: dict[str, Any] = super().get_state()
+        if self.pid:
+            state["identity"] = self.identity
+        return state
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take a running server up again, unless its PID has passed to another process since."""
+        super().load_state(state)
+        self.identity = str(state.get("identity", ""))
+        if self.pid and processes.identity(self.pid) != self.identity:
+            self.log.info("The server of %s (PID %s) is gone", self.user.name, self.pid)
+            self.pid = 0
+
+    async def _signal(self, sig: int) -> bool:
+        # Without this check, a PID that passed on to another process would be signalled, by root at worst.
+        if not self.identity or processes.identity(self.pid) != self.identity:
+            return False
+        return bool(await super()._signal(sig))
+
+    def _open_log(self) -> BinaryIO:
+        # The account's processes get this file and no other of ours; they can append to it and not read it.
+        path: Path = self.layout.log(f"server-{slug(self.user.name)}")
+        if path.exists() and path.stat().st_size > _LOG_BYTES:
+            path.replace(path.with_suffix(".log.1"))
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        return os.fdopen(os.open(path, flags, 0o600), "ab", buffering=0)
+
+    async def stop(self, now: bool = False) -> None:
+        """Stop the server and whatever it left in its session."""
+        started = await asyncio.to_thread(processes.descendants, self.pid) if self.pid else []
+        await super().stop(now)
+        await asyncio.to_thread(processes.end, started)
