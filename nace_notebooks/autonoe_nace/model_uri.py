@@ -42,6 +42,6 @@ class ModelUri:
         return cls(found["name"], found["alias"] or "", found["version"] or "")
 
 
-def cached_folder(cache: Path, name: str, version: str, sha256: str) -> Path:
+def cached_folder(cache: Path, name: str, version: str, model_id: str) -> Path:
     """Return where a fetched version lies; another content never lands in the same folder."""
-    return cache / slug(name) / f"{version}-{sha256[:16]}"
+    return cache / slug(name) / f"{version}-{slug(model_id)}"

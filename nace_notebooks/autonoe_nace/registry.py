@@ -19,10 +19,12 @@ from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
 
 from autonoe.errors import AutonoeError, InvalidInputError
-from autonoe_nace.model_folder import MODEL_FILES, read_manifest
+from autonoe_nace.model.manifest import MODEL_FILE, Manifest
 from autonoe_nace.model_uri import ModelUri, cached_folder
 from autonoe_nace.tracking import (
     ARTIFACT_PATH,
+    ID_TAG,
+    MODEL_FILES,
     SHA_TAG,
     TrackedRun,
     mlflow_errors,
@@ -31,6 +33,7 @@ from autonoe_nace.tracking import (
 
 CHAMPION = "champion"
 _SHA = re.compile(r"[0-9a-f]{64}")
+_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def register(
 ) -> RegisteredVersion:
     """Make a version of the run's model and let ``alias`` point to it.
 
-    Registering the same model again (by SHA-256) finds its version and only moves the alias.
+    Registering the same model again (by its id) finds its version and only moves the alias.
 
     Parameters
     ----------
@@ -86,8 +89,8 @@ def register(
 def fetch(uri: str, cache: Path) -> tuple[Path, RegisteredVersion]:
     """Return the local folder of the model that ``uri`` names, downloading it when missing.
 
-    The folder's name ends in the SHA-256 that the registry holds, and the manifest must agree;
-    ``NaceModel.load`` then checks the file itself.
+    The manifest must agree with the id and the SHA-256 that the registry holds;
+    ``NaceModel.load`` then checks the files themselves.
 
     Raises
     ------
@@ -104,31 +107,34 @@ def fetch(uri: str, cache: Path) -> tuple[Path, RegisteredVersion]:
             if wanted.alias
             else client.get_model_version(wanted.name, wanted.version)
         )
-        digest = str(entry.tags.get(SHA_TAG, ""))
-        if not _SHA.fullmatch(digest):
+        digest, model_id = (str(entry.tags.get(tag, "")) for tag in (SHA_TAG, ID_TAG))
+        if not _SHA.fullmatch(digest) or not _ID.fullmatch(model_id):
             raise InvalidInputError(
-                f"Version {entry.version} of {wanted.name} records no SHA-256 of its model.",
+                f"Version {entry.version} of {wanted.name} records no hash of a native model.",
                 hint="Register it with autonoe_nace.registry.register.",
             )
         found = RegisteredVersion(wanted.name, str(entry.version), digest, wanted.alias)
-        folder = cached_folder(cache, wanted.name, found.version, digest)
-        if not (folder / "model.bin").exists():
-            _download(str(entry.source), folder, digest)
+        folder = cached_folder(cache, wanted.name, found.version, model_id)
+        if not (folder / MODEL_FILE).exists():
+            _download(str(entry.source), folder, digest, model_id)
     return folder, found
 
 
 def _version_of(client: MlflowClient, name: str, run: TrackedRun) -> str:
     for entry in client.search_model_versions(f"name = '{name}'"):
-        if entry.tags.get(SHA_TAG) == run.model_sha256:
+        if entry.tags.get(ID_TAG) == run.model_id:
             return str(entry.version)
     source = f"{client.get_run(run.run_id).info.artifact_uri}/{ARTIFACT_PATH}"
     created = client.create_model_version(
-        name, source=source, run_id=run.run_id, tags={SHA_TAG: run.model_sha256}
+        name,
+        source=source,
+        run_id=run.run_id,
+        tags={SHA_TAG: run.model_sha256, ID_TAG: run.model_id},
     )
     return str(created.version)
 
 
-def _download(source: str, folder: Path, digest: str) -> None:
+def _download(source: str, folder: Path, digest: str, model_id: str) -> None:
     """Fetch the native files only: whatever else the artefact holds is never read."""
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as temporary:
@@ -136,7 +142,8 @@ def _download(source: str, folder: Path, digest: str) -> None:
         target.mkdir()
         for name in MODEL_FILES:
             download_artifacts(artifact_uri=f"{source}/{name}", dst_path=str(target))
-        if read_manifest(target)["hashes"]["model"] != digest:
+        manifest = Manifest.read(target)
+        if (manifest.hashes["model"], manifest.id) != (digest, model_id):
             raise InvalidInputError(
                 "The fetched model is not the one that was registered.",
                 hint="Register it again; its manifest and the registry disagree.",

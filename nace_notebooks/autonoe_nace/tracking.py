@@ -18,9 +18,12 @@ from mlflow.exceptions import MlflowException
 
 from autonoe.errors import AutonoeError, UnavailableError
 from autonoe.names import slug
-from autonoe_nace.model_folder import MODEL_FILES, read_manifest
+from autonoe_nace.model.manifest import CARD_FILE, DATA_FILES, MANIFEST_FILE, Manifest
 
+MODEL_FILES = (*DATA_FILES, MANIFEST_FILE, CARD_FILE)
+"""The only files of a model folder that are ever logged or fetched."""
 ARTIFACT_PATH = "model"
+ID_TAG = "autonoe.model_id"
 SHA_TAG = "autonoe.model_sha256"
 _BATCH = 100
 
@@ -31,6 +34,7 @@ class TrackedRun:
 
     run_id: str
     experiment_id: str
+    model_id: str
     model_sha256: str
     reused: bool = False
     """True when this very model had been tracked before and nothing was written."""
@@ -65,7 +69,7 @@ def track(
 ) -> TrackedRun:
     """Log the model of ``model_dir`` with its evaluation as one MLflow run.
 
-    The same model (by SHA-256) with a finished run in the experiment is not logged twice.
+    The same model (by its id) with a finished run in the experiment is not logged twice.
 
     Parameters
     ----------
@@ -82,21 +86,21 @@ def track(
 
     Raises
     ------
-    InvalidInputError
-        If the folder is no model.
-    UnavailableError
-        If MLflow does not answer, or refuses.
+    AutonoeError
+        ``model_missing`` or ``model_damaged`` when the folder is no model; ``forbidden`` or
+        ``unavailable`` from MLflow.
     """
-    manifest = read_manifest(model_dir)
-    digest = manifest["hashes"]["model"]
+    manifest = Manifest.read(model_dir)
     client = MlflowClient()
     with mlflow_errors("log the run"):
         experiment_id = _experiment(client, experiment or personal_name())
         known = client.search_runs(
-            [experiment_id], f"tags.`{SHA_TAG}` = '{digest}' and status = 'FINISHED'", max_results=1
+            [experiment_id],
+            f"tags.`{ID_TAG}` = '{manifest.id}' and attributes.status = 'FINISHED'",
+            max_results=1,
         )
         if known:
-            return TrackedRun(known[0].info.run_id, experiment_id, digest, reused=True)
+            return _tracked(known[0].info.run_id, experiment_id, manifest, reused=True)
         run = client.create_run(experiment_id, run_name=run_name)
         run_id = run.info.run_id
         try:
@@ -109,7 +113,7 @@ def track(
             client.set_terminated(run_id, "FAILED")
             raise
         client.set_terminated(run_id, "FINISHED")
-    return TrackedRun(run_id, experiment_id, digest)
+    return _tracked(run_id, experiment_id, manifest)
 
 
 class mlflow_errors:  # noqa: N801  reads as a verb at the call: with mlflow_errors("log the run")
@@ -154,6 +158,12 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield name, value
 
 
+def _tracked(
+    run_id: str, experiment_id: str, manifest: Manifest, *, reused: bool = False
+) -> TrackedRun:
+    return TrackedRun(run_id, experiment_id, manifest.id, manifest.hashes["model"], reused)
+
+
 def _experiment(client: MlflowClient, name: str) -> str:
     found = client.get_experiment_by_name(name)
     if found is not None:
@@ -164,18 +174,18 @@ def _experiment(client: MlflowClient, name: str) -> str:
 def _log(
     client: MlflowClient,
     run_id: str,
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     metrics: Mapping[str, Any],
     tags: Mapping[str, str],
 ) -> None:
-    params = [Param(key, str(value)[:500]) for key, value in flatten(manifest.get("params", {}))]
+    params = [Param(key, str(value)[:500]) for key, value in flatten(manifest.params)]
     numbers = [
         Metric(key, float(value), 0, 0)
         for key, value in flatten(metrics)
         if isinstance(value, int | float) and not isinstance(value, bool)
     ]
-    marks = [RunTag(f"autonoe.{kind}_sha256", value) for kind, value in manifest["hashes"].items()]
-    marks += [RunTag("autonoe.model_id", str(manifest.get("id", "")))]
+    marks = [RunTag(f"autonoe.{kind}_sha256", value) for kind, value in manifest.hashes.items()]
+    marks += [RunTag(ID_TAG, manifest.id), RunTag("autonoe.nomenclature", manifest.nomenclature)]
     marks += [RunTag(key, value) for key, value in tags.items()]
     for start in range(0, max(len(params), len(numbers), len(marks)), _BATCH):
         part = slice(start, start + _BATCH)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 import platformdirs
@@ -31,7 +32,7 @@ def _default_state() -> Path:
 @click.option(
     "--state-dir", type=click.Path(path_type=Path), help="Folder of logs and fetched models."
 )
-def serve(*, new_key: bool, key_file: Path | None, state_dir: Path | None, **options: str) -> None:
+def serve(*, new_key: bool, key_file: Path | None, state_dir: Path | None, **options: Any) -> None:
     """Serve a model over REST on loopback until interrupted."""
     if new_key:
         if key_file is None:
@@ -40,9 +41,5 @@ def serve(*, new_key: bool, key_file: Path | None, state_dir: Path | None, **opt
         key, entry = apikeys.mint(label="autonoe nace serve")
         apikeys.write(key_file, (*known, entry))
         click.echo(f"API key, shown once: {key}", err=True)
-    settings = ServingSettings(
-        key_file=key_file,
-        state_dir=(state_dir or _default_state() / str(options["deployment"])),
-        **options,  # type: ignore[arg-type]  click has converted them
-    )
-    run(settings)
+    state = state_dir or _default_state() / options["deployment"]
+    run(ServingSettings(key_file=key_file, state_dir=state, **options))

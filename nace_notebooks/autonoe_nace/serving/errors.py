@@ -11,6 +11,7 @@ STATUS = {
     "invalid_json": 400,
     "invalid_input": 422,
     "empty_text": 422,
+    "no_usable_word": 422,
     "text_too_long": 422,
     "too_many_records": 422,
     "missing_key": 401,

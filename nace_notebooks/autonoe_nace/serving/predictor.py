@@ -11,7 +11,9 @@ from datetime import UTC, datetime
 
 from autonoe_nace.logs.record import LogRecord
 from autonoe_nace.logs.writer import PredictionLog
+from autonoe_nace.model import Prediction
 from autonoe_nace.serving.schema import (
+    NO_USABLE_WORD,
     CandidateOut,
     PredictRequest,
     Record,
@@ -71,24 +73,25 @@ class Predictor:
         texts = [
             record.text for record, error in zip(records, errors, strict=True) if error is None
         ]
-        # the second candidate is needed for the confidence, whatever the client wants to see
-        wanted = max(2, call.request.top_k)
-        predictions = iter(call.served.model.predict(texts, k=wanted) if texts else ())
-        results = []
-        for error in errors:
-            if error is not None:
-                results.append(ResultOut(error=error))
-                continue
-            prediction = next(predictions)
-            kept = [
-                CandidateOut(c.code, c.title, c.level, c.probability)
-                for place, c in enumerate(prediction.candidates[: call.request.top_k])
-                if place == 0 or c.probability >= call.request.min_probability
-            ]
-            confidence = prediction.confidence
-            results.append(ResultOut(kept, confidence, auto=confidence >= self.settings.threshold))
+        predictions = iter(call.served.model.predict(texts, k=call.request.top_k) if texts else ())
+        results = [
+            ResultOut(error=error) if error else self._result(call, next(predictions))
+            for error in errors
+        ]
         self._log(call, start, records, results)
         return results
+
+    def _result(self, call: Call, prediction: Prediction) -> ResultOut:
+        if not prediction.candidates:
+            return ResultOut(error=NO_USABLE_WORD)
+        level = call.served.model.manifest.level
+        kept = [
+            CandidateOut(c.code, c.title, level, c.probability)
+            for place, c in enumerate(prediction.candidates)
+            if place == 0 or c.probability >= call.request.min_probability
+        ]
+        confidence = prediction.confidence
+        return ResultOut(kept, confidence, auto=confidence >= self.settings.threshold)
 
     def _log(
         self, call: Call, start: int, records: Sequence[Record], results: Sequence[ResultOut]

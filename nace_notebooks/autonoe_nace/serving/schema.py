@@ -48,6 +48,13 @@ class ErrorOut(msgspec.Struct):
     hint: str
 
 
+NO_USABLE_WORD = ErrorOut(
+    "no_usable_word",
+    "The text holds no word that says something about an activity.",
+    "Send a description of the activity.",
+)
+
+
 class ResultOut(msgspec.Struct, omit_defaults=True):
     """The answer for one record: candidates, or that record's own error."""
 

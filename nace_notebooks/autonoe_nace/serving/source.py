@@ -14,7 +14,7 @@ import urllib3
 
 from autonoe.errors import AutonoeError, UnavailableError
 from autonoe_nace.model import NaceModel
-from autonoe_nace.model_folder import read_manifest
+from autonoe_nace.model.manifest import Manifest
 from autonoe_nace.model_uri import PREFIX, ModelUri
 from autonoe_nace.serving.schema import ModelOut
 from autonoe_nace.serving.settings import ServingSettings
@@ -94,13 +94,13 @@ def registry_version(uri: ModelUri) -> str:
 
 def _serve(folder: Path, *, name: str, version: str, stale: bool) -> ServedModel:
     model = NaceModel.load(folder)
-    manifest = read_manifest(folder)
+    manifest = Manifest.read(folder)
     out = ModelOut(
         name=name,
         version=version,
-        sha256=manifest["hashes"]["model"],
-        id=str(manifest["id"]),
-        nomenclature=str(manifest["nomenclature"]),
+        sha256=manifest.hashes["model"],
+        id=manifest.id,
+        nomenclature=manifest.nomenclature,
         stale=stale,
     )
     return ServedModel(model, out)

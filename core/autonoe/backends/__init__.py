@@ -1,0 +1,1 @@
+"""Where things run: one interface, one implementation per mode of the platform."""
