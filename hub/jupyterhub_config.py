@@ -1,3 +1,3 @@
-from autonoe_hub.config import configure
+from autonoe_hub.config import configure  # noqa: D100  two lines, by design
 
-configure(get_config())  # noqa: F821  JupyterHub puts get_config there
+configure(get_config())  # type: ignore[name-defined]  # noqa: F821  JupyterHub gives it

@@ -36,7 +36,7 @@ def _by_link(authentication: Any) -> bool:
 
 
 class LinkAuthenticator(Authenticator):  # type: ignore[misc]  # the base publishes no types
-    """Deny by default: a session comes from a ticket that the platform minted, and from nothing else."""
+    """Deny by default: a session comes from a ticket that the platform minted."""
 
     layout = Instance(Layout, help="The platform's data folder.").tag(config=True)
 
@@ -45,7 +45,7 @@ class LinkAuthenticator(Authenticator):  # type: ignore[misc]  # the base publis
         self.any_allow_config = True  # the allow rule is check_allowed below
 
     def normalize_username(self, username: str) -> str:
-        """Return the one form in which names are compared, or "" (refused) for an impossible one."""
+        """Return the form in which names are compared; "" (refused) for an impossible one."""
         try:
             return normalise_name(username)
         except AutonoeError:

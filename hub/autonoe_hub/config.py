@@ -1,8 +1,8 @@
-"""JupyterHub's configuration, as functions that a test can call; ``jupyterhub_config.py`` is two lines.
+"""JupyterHub's configuration, as functions that a test can call.
 
-Two places run it. The embedded platform names its data folder in ``AUTONOE_DATA_DIR``; there everything is set. A hub
-of the z2jh chart has no such folder: there only what is the same everywhere is set, and what the chart configured
-stays, roles and services included.
+Two places run it. The embedded platform names its data folder in ``AUTONOE_DATA_DIR``; there
+everything is set. A hub of the z2jh chart has no such folder: there only what is the same
+everywhere is set, and what the chart configured stays, roles and services included.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def configure(c: Any, layout: Layout | None = None) -> None:
         layout = Layout(default_data_dir())
     everywhere(c)
     if layout is not None:
-        # Nothing below may be imported under the chart, whose image holds no traefik and no data folder.
+        # Nothing below may be imported under the chart, whose image holds no traefik and no data
+        # folder.
         from autonoe_hub import embedded
 
         embedded.configure(c, layout, HubSettings())
@@ -53,5 +54,5 @@ def everywhere(c: Any) -> None:
 
 
 def append(c: Any, option: str, entries: list[dict[str, Any]]) -> None:
-    """Add ``entries`` to the list ``c.JupyterHub.<option>``: reassigning it drops what the chart put there."""
+    """Add ``entries`` to a list option of ``c.JupyterHub``: what the chart put there stays."""
     c.JupyterHub[option] = [*c.JupyterHub.get(option, []), *entries]

@@ -1,4 +1,4 @@
-"""The hub of an embedded platform: proxy, database, login, servers and services, all from its data folder."""
+"""The hub of an embedded platform: all that it is told comes from the data folder."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ PLATFORM_SCOPES = [
     "read:servers",
     "delete:servers",
     "delete:users",
+    "proxy",
 ]
-"""What the supervisor and ``autonoe users`` need: routes of deployments, and ending an account's server."""
+"""For the supervisor and ``autonoe users``: deployments' routes, ending an account's server."""
 
 CULLER_SCOPES = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
 
@@ -58,7 +59,8 @@ def _hub(c: Any, layout: Layout, platform: PlatformFile, folder: Path) -> None:
     hub.cookie_secret_file = str(layout.secret("hub-cookie-secret"))
     hub.pid_file = ""
     hub.template_paths = [str(Path(__file__).parent / "templates")]
-    # A hub that is asked to stop takes the servers along (`autonoe down` leaves nothing); one that crashes does not.
+    # A hub that is asked to stop takes the servers along (`autonoe down` leaves nothing); one that
+    # crashes does not.
     hub.cleanup_servers = True
     hub.cleanup_proxy = False
     hub.last_activity_interval = 60

@@ -36,7 +36,7 @@ CONFIG_FOLDER = Path(__file__).parent / "jupyter"
 
 
 def agent_variables(settings: AgentSettings) -> dict[str, str]:
-    """Return ``settings`` as the ``AUTONOE_*`` variables that it is read from again in the server."""
+    """Return ``settings`` as the ``AUTONOE_*`` variables that the server reads it from."""
     given = settings.model_dump(mode="json", exclude_none=True)
     return {
         f"AUTONOE_{name.upper()}": value if isinstance(value, str) else json.dumps(value)

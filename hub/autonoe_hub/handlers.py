@@ -1,4 +1,4 @@
-"""``/hub/link?ticket=…&next=…``: the one-time link that ``autonoe up`` and ``autonoe users add`` print."""
+"""``/hub/link?ticket=…&next=…``: the one-time link that a person is given."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SWITCH_TTL_S = 300
 
 
 def take_ticket(request: HTTPServerRequest) -> str:
-    """Return the ticket of ``request`` and remove it from everything that a log line could be made of."""
+    """Return the ticket of ``request``, taken out of all that a log line could be made of."""
     values = request.arguments.pop("ticket", [])
     request.query_arguments.pop("ticket", None)
     request.body_arguments.pop("ticket", None)

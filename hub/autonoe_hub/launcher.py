@@ -1,8 +1,8 @@
-"""One door for the processes of the hub: ``python -m autonoe_hub.launcher hub|singleuser|culler|proxy-config``.
+"""``python -m autonoe_hub.launcher hub|singleuser|culler|proxy-config``: one door for all.
 
-Importing ``rfc3987_syntax`` compiles a grammar, two CPU-seconds in every hub and in every person's server.
-jsonschema takes its absence in its stride (only the IRI and URI *format* checks are lost), so it is made absent here,
-before anything else is imported.
+Importing ``rfc3987_syntax`` compiles a grammar, two CPU-seconds in every hub and in every person's
+server. jsonschema takes its absence in its stride (only the IRI and URI *format* checks are lost),
+so it is made absent here, before anything else is imported.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def _singleuser() -> None:
 
 
 def _culler() -> None:
-    # A hub killed with -9 cannot stop its services; without this its next life would start a second culler.
+    # A hub killed with -9 cannot stop its services; without this its next life would start a second
+    # culler.
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() == 1:
         return

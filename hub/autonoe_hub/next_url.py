@@ -1,11 +1,11 @@
-"""Which addresses a login may send a person on to: paths of this host, nothing a browser could read otherwise."""
+"""Which addresses a login may send a person on to: paths of this host, and nothing else."""
 
 from __future__ import annotations
 
 import re
 
 _LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]*")
-"""One slash, then printable ASCII without spaces and backslashes: browsers drop tabs and newlines, and read ``\\`` as ``/``."""
+"""One slash, then printable ASCII; browsers drop tabs and newlines and read a backslash as /."""
 
 MAX_LENGTH = 2000
 
@@ -13,8 +13,8 @@ MAX_LENGTH = 2000
 def local_path(address: str) -> str:
     """Return ``address`` when it is a path of this host, else ``""``.
 
-    An address with dots that climb, or an encoded slash at its head, is no path of this host either:
-    what a proxy or a browser makes of it is not ours to guess.
+    An address with dots that climb, or an encoded slash at its head, is no path of this host
+    either: what a proxy or a browser makes of it is not ours to guess.
 
     Examples
     --------

@@ -49,7 +49,7 @@ def discover(issuer: str, *, cache: Path | None = None) -> dict[str, str]:
             return known
         raise UnavailableError(
             f"The OIDC provider's {url} does not answer: {error}",
-            hint="Check AUTONOE_OIDC_ISSUER_URL; one-time links work meanwhile. Restart the hub after.",
+            hint="Check issuer_url, then restart the hub. One-time links work meanwhile.",
         ) from error
     stated = str(document.get("issuer", "")) if isinstance(document, dict) else ""
     if stated.rstrip("/") != issuer.rstrip("/"):

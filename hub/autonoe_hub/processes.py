@@ -13,10 +13,10 @@ _KILL_S = 2
 
 
 def identity(pid: int) -> str:
-    """Return what tells the process ``pid`` from any other one that had or will have this number; "" if it is gone.
+    """Return what tells ``pid`` from any other process of that number; "" if it is gone.
 
-    It is this boot's identifier and the kernel's count of ticks at the process's start. A time of day would not
-    do: it moves when the clock is set.
+    It is this boot's identifier and the kernel's count of ticks at the process's start. A time of
+    day would not do: it moves when the clock is set.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()

@@ -1,4 +1,4 @@
-"""Making an account ready before its server starts, without ever keeping the server waiting for long."""
+"""Making an account ready before its server starts, without keeping the server waiting."""
 
 from __future__ import annotations
 
@@ -141,5 +141,5 @@ class Provisioner:
 
 @cache
 def provisioner(layout: Layout) -> Provisioner:
-    """Return the one provisioner of this hub; traitlets would copy one that came by configuration."""
+    """Return the one provisioner of this hub; traitlets copies what comes by configuration."""
     return Provisioner(layout)

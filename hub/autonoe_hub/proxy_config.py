@@ -1,7 +1,8 @@
 """What traefik is started with: its static settings, written before each start.
 
-traefik runs beside the hub, not under it, and reads its routes from a file that the hub writes. A hub that dies takes no
-route along, and a traefik that dies finds its routes again, at once and without the hub.
+traefik runs beside the hub, not under it, and reads its routes from a file that the hub writes. A
+hub that dies takes no route along, and a traefik that dies finds its routes again, at once and
+without the hub.
 """
 
 from __future__ import annotations

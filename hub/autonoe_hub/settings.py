@@ -1,4 +1,4 @@
-"""Settings of the hub, read once at its start from ``AUTONOE_*`` variables and ``<data>/oidc.json``."""
+"""Settings of the hub, read once at its start."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ class HubSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="AUTONOE_HUB_", frozen=True)
 
-    idle_timeout_s: int = Field(7 * 86_400, ge=0)
+    idle_timeout_s: int = Field(default=7 * 86_400, ge=0)
     """A server without any activity for this long is stopped, in seconds; 0 never stops one."""
 
-    start_timeout_s: int = Field(60, ge=5, le=3600)
-    """How long a person's server may take to answer before its start counts as failed, in seconds."""
+    start_timeout_s: int = Field(default=60, ge=5, le=3600)
+    """How long a server may take to answer before its start counts as failed, in seconds."""
 
-    provision_timeout_s: float = Field(1.5, gt=0, le=60)
-    """How long a start waits for buckets, secrets and the proof of identity to be checked, in seconds.
+    provision_timeout_s: float = Field(default=1.5, gt=0, le=60)
+    """How long a start waits for buckets, secrets and the proof to be checked, in seconds.
 
     Past it the server starts with the proof that is there, and the check goes on behind it.
     """
 
 
 class OidcSettings(BaseSettings):
-    """Login through an OpenID Connect provider: ``AUTONOE_OIDC_*`` variables, or ``<data>/oidc.json`` (0600)."""
+    """Login by OpenID Connect: ``AUTONOE_OIDC_*`` variables, or ``<data>/oidc.json`` (0600)."""
 
     model_config = SettingsConfigDict(env_prefix="AUTONOE_OIDC_", frozen=True, extra="forbid")
 
     issuer_url: AnyHttpUrl
-    """Its ``.well-known/openid-configuration`` names the endpoints; must equal the issuer that it states."""
+    """Its ``.well-known/openid-configuration`` names the endpoints, and this as the issuer."""
 
     client_id: str = Field(min_length=1)
     client_secret: SecretStr

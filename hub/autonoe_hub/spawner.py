@@ -1,4 +1,4 @@
-"""A person's Jupyter server as a process of this machine, under the account's own UID when it has one."""
+"""A person's Jupyter server as a process, under the account's own UID when it has one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from jupyterhub.spawner import LocalProcessSpawner
-from traitlets import Float, Instance, Unicode, default
+from traitlets import Float, Instance, Integer, Unicode, default
 
 from autonoe.accounts import Account
 from autonoe.embedded.layout import Layout
@@ -31,13 +31,16 @@ class AccountSpawner(LocalProcessSpawner):  # type: ignore[misc]  # the base pub
     identity = Unicode("")
     """Tells the server's process from any other that gets its PID later."""
 
+    pid = Integer(0)
+
     provision_timeout_s = Float(
         1.5, help="Seconds a start waits for the account's storage and secrets."
     ).tag(config=True)
 
     @default("cmd")
     def _default_cmd(self) -> list[str]:
-        # -P: with -m alone, a file `json.py` in the person's home would be imported for the library's.
+        # -P: with -m alone, a file `json.py` in the person's home would be imported for the
+        # library's.
         return [sys.executable, "-P", "-m", "autonoe_hub.launcher", "singleuser"]
 
     @default("env_keep")
@@ -61,13 +64,13 @@ class AccountSpawner(LocalProcessSpawner):  # type: ignore[misc]  # the base pub
         return address
 
     def _groups(self) -> list[str] | None:
-        """Return the projects that the provider named; None when the login was a link, which names none."""
+        """Return the projects that the provider named; None for a link, which names none."""
         if (self.user.user_info or {}).get("login") != "oidc":
             return None
         return [group.name for group in self.user.groups]
 
     def make_preexec_fn(self, name: str) -> None:
-        """Return None: the UID is set by the C code of ``Popen``, safe in a hub that has threads."""
+        """Return None: ``Popen`` itself sets the UID, which is safe in a hub with threads."""
 
     def get_args(self) -> list[str]:
         """Let the server run as root only when the account itself is root."""
@@ -97,13 +100,15 @@ class AccountSpawner(LocalProcessSpawner):  # type: ignore[misc]  # the base pub
             self.pid = 0
 
     async def _signal(self, sig: int) -> bool:
-        # Without this check, a PID that passed on to another process would be signalled, by root at worst.
+        # Without this check, a PID that passed on to another process would be signalled, by root at
+        # worst.
         if not self.identity or processes.identity(self.pid) != self.identity:
             return False
         return bool(await super()._signal(sig))
 
     def _open_log(self) -> BinaryIO:
-        # The account's processes get this file and no other of ours; they can append to it and not read it.
+        # The account's processes get this file and no other of ours; they can append to it and not
+        # read it.
         path: Path = self.layout.log(f"server-{slug(self.user.name)}")
         if path.exists() and path.stat().st_size > _LOG_BYTES:
             path.replace(path.with_suffix(".log.1"))
