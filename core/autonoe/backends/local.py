@@ -50,9 +50,7 @@ class LocalBackend:
             ``deployment_failed`` when it is not ready in time, with its last words; or what the
             supervisor refused.
         """
-        answer = control.call(
-            self.socket, "deploy", request=request.to_dict(), rotate_key=rotate_key
-        )
+        answer = control.call(self.socket, "deploy", **request.to_dict(), rotate_key=rotate_key)
         made = Deployment.from_dict(answer)
         if wait_s <= 0:
             return made

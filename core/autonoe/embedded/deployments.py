@@ -21,14 +21,14 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import psutil
 import urllib3
 
 from autonoe import apikeys
 from autonoe.backends.base import Deployment, DeploymentRequest
-from autonoe.embedded import ports, probes, uids
+from autonoe.embedded import ports, probes, routes, uids
 from autonoe.embedded.files import read_json, write_json
 from autonoe.embedded.layout import Layout
 from autonoe.embedded.platform_file import PlatformFile
@@ -41,18 +41,6 @@ log = logging.getLogger(__name__)
 MAX_PER_ACCOUNT = 5
 """Each takes 150 to 400 MiB of memory; a laptop has room for a few."""
 _READY_WITHIN_S = 180.0
-
-
-class RouteTable(Protocol):
-    """The part of the hub's proxy that deployments need."""
-
-    async def add(self, name: str, target: str) -> None:
-        """Let ``/services/<name>/`` lead to ``target``; an existing route is replaced."""
-        ...
-
-    async def remove(self, name: str) -> None:
-        """Take the route away; a missing one is no error."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -89,8 +77,6 @@ class Deployments:
         The platform's data folder.
     platform : PlatformFile
         Its addresses.
-    routes : RouteTable
-        Routes of the hub's proxy.
     process : callable, optional
         Makes the process of a spec; by default a :class:`ManagedProcess`.
     """
@@ -99,21 +85,24 @@ class Deployments:
         self,
         layout: Layout,
         platform: PlatformFile,
-        routes: RouteTable,
         process: Callable[[ProcessSpec, Path], ManagedProcess] = ManagedProcess,
     ) -> None:
         self._layout = layout
         self._platform = platform
-        self._routes = routes
         self._process = process
         self._running: dict[Path, tuple[_Place, ManagedProcess]] = {}
         self._lock = asyncio.Lock()
         self._routing: set[asyncio.Task[None]] = set()
 
-    async def deploy(
-        self, request: dict[str, Any], uid: int, *, rotate_key: bool = False
-    ) -> dict[str, Any]:
+    async def deploy(self, request: dict[str, Any], uid: int) -> dict[str, Any]:
         """Start or change a deployment of the account whose UID asks; returns while it starts.
+
+        Parameters
+        ----------
+        request : dict
+            A :class:`DeploymentRequest`; with ``rotate_key`` true, an existing key is replaced.
+        uid : int
+            Of the caller, as the system tells it.
 
         Raises
         ------
@@ -124,7 +113,9 @@ class Deployments:
         ConflictError
             If the account has as many as it may.
         """
-        wanted = DeploymentRequest.from_dict(request)
+        settings = dict(request)
+        rotate_key = settings.pop("rotate_key", False) is True
+        wanted = DeploymentRequest.from_dict(settings)
         account, own_uid = self._account_of(uid)
         async with self._lock:
             folder = self._folder(account) / wanted.name
@@ -266,7 +257,7 @@ class Deployments:
         else:
             if earlier is not None:
                 await earlier.stop()
-            process = self._process(spec, self._layout.root / "run")
+            process = self._process(spec, self._layout.run)
             self._running[place.folder] = (place, process)
             await process.start()
         task = asyncio.create_task(self._route(place), name=f"route {place.service}")
@@ -278,7 +269,8 @@ class Deployments:
         pause_s = 0.5
         while True:
             try:
-                await self._routes.add(place.service, f"http://127.0.0.1:{place.port}")
+                target = f"http://127.0.0.1:{place.port}"
+                await asyncio.to_thread(routes.add_route, self._layout, place.service, target)
             except (AutonoeError, OSError) as error:
                 log.warning("The route of %s waits for the hub: %s", place.service, error)
                 await asyncio.sleep(pause_s)
@@ -288,7 +280,7 @@ class Deployments:
 
     async def _unroute(self, place: _Place) -> None:
         with contextlib.suppress(AutonoeError, OSError):
-            await self._routes.remove(place.service)
+            await asyncio.to_thread(routes.remove_route, self._layout, place.service)
 
     def _spec(self, place: _Place) -> ProcessSpec:
         request = place.request
