@@ -1,0 +1,300 @@
+"""``autonoe nace``: train, predict and evaluate; ``serve`` and ``demo`` are loaded when called."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from autonoe.cli import print_json
+from autonoe.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from autonoe_nace.data import Dataset
+
+_ELSEWHERE = {"serve": "autonoe_nace.serving.cli:serve", "demo": "autonoe_nace.demo:demo"}
+_DEFAULT_NOMENCLATURE = "ateco2025"
+
+
+class _Group(click.Group):
+    """Commands of this module, and those of others that are imported only when called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, in alphabetical order."""
+        return sorted([*super().list_commands(ctx), *_ELSEWHERE])
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import and return the command ``name``, or None when there is none."""
+        if name not in _ELSEWHERE:
+            return super().get_command(ctx, name)
+        module, _, attribute = _ELSEWHERE[name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+
+@click.group(cls=_Group)
+def nace() -> None:
+    """Code activities to NACE and its national versions."""
+
+
+def _columns(command: Any) -> Any:
+    for option in (
+        click.option(
+            "--where",
+            "conditions",
+            multiple=True,
+            metavar="COLUMN=VALUE",
+            help="Take only these rows; != for the others. May be repeated.",
+        ),
+        click.option(
+            "--code-column", default="code", show_default=True, help="Column of the codes."
+        ),
+        click.option(
+            "--text-column", default="text", show_default=True, help="Column of the texts."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@nace.command()
+@click.option(
+    "--data", metavar="F", help="CSV or Parquet, path or s3://; ATECO 2025 when left out."
+)
+@click.option("--output", required=True, metavar="DIR", help="Folder for the model.")
+@_columns
+@click.option(
+    "--nomenclature",
+    metavar="NAME|FILE",
+    help="ateco2025, nace-rev2, nace-rev2.1, naf-rev2, uksic2007, or a file with a column 'code'.",
+)
+@click.option(
+    "--extra",
+    multiple=True,
+    metavar="F",
+    help="More material, such as explanatory notes, with columns 'text' and 'code'.",
+)
+@click.option("--extra-text-column", default="text", show_default=True)
+@click.option("--extra-code-column", default="code", show_default=True)
+@click.option(
+    "--extra-where",
+    multiple=True,
+    metavar="COLUMN=VALUE",
+    help="Take only these rows of --extra, for example lang=en.",
+)
+@click.option("--language", default="", help="Rules of preparation; that of the nomenclature.")
+@click.option("--level", type=int, help="Level of the codes to predict, 1 to 6.")
+@click.option("--titles/--no-titles", default=True, help="Learn the nomenclature's titles too.")
+@click.option("--epoch", type=int, help="Passes over the data.")
+@click.option("--lr", type=float, help="Learning rate.")
+@click.option("--dim", type=int, help="Length of the vectors.")
+@click.option("--word-ngrams", type=int, help="Longest run of words that is a feature.")
+@click.option("--minn", type=int, help="Shortest character n-gram; 0 for none.")
+@click.option("--maxn", type=int, help="Longest character n-gram; 0 for none.")
+@click.option("--bucket", type=int, help="Slots for n-grams; the file grows by 4 x dim each.")
+@click.option("--min-count", type=int, help="Words rarer than this are left out.")
+@click.option("--seed", type=int, help="Seed of training and calibration split.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def train(
+    data: str | None,
+    output: str,
+    text_column: str,
+    code_column: str,
+    conditions: tuple[str, ...],
+    nomenclature: str | None,
+    extra: tuple[str, ...],
+    extra_text_column: str,
+    extra_code_column: str,
+    extra_where: tuple[str, ...],
+    as_json: bool,
+    **chosen: Any,
+) -> None:
+    """Train a model on labelled texts and write it to a folder."""
+    from autonoe_nace.data import ateco, read_table
+    from autonoe_nace.data.conditions import Condition
+    from autonoe_nace.nomenclature import load_nomenclature
+    from autonoe_nace.training import TrainingParams
+    from autonoe_nace.training import train as train_model
+
+    params = TrainingParams.of(**{k: v for k, v in chosen.items() if v is not None})
+    tree = load_nomenclature(nomenclature or _DEFAULT_NOMENCLATURE, language=params.language)
+    if data is None:
+        if tree.name != _DEFAULT_NOMENCLATURE:
+            raise InvalidInputError(
+                f"There is no default data for {tree.name}.", hint="Give a file with --data."
+            )
+        labelled = ateco()
+    else:
+        where = [Condition.parse(text) for text in conditions]
+        labelled = read_table(
+            data, nomenclature=tree, text_column=text_column, code_column=code_column, where=where
+        )
+    _report("data", labelled)
+    parts = []
+    for uri in extra:
+        part = read_table(
+            uri,
+            nomenclature=tree,
+            text_column=extra_text_column,
+            code_column=extra_code_column,
+            where=[Condition.parse(text) for text in extra_where],
+        )
+        _report(f"extra {uri}", part)
+        parts.append(part)
+    with _Bar() as bar:
+        model = train_model(labelled, params, tree, extra=parts, progress=bar)
+    folder = model.save(output)
+    if as_json:
+        print_json(
+            {
+                "id": model.id,
+                "path": str(folder),
+                "level": model.manifest.level,
+                "hashes": model.manifest.hashes,
+                "calibration": model.manifest.calibration.model_dump(),
+                "held_out": model.manifest.training["held_out"],
+                "report": labelled.report.to_dict(),
+            }
+        )
+    else:
+        click.echo(f"{model.id} written to {folder}; its README.md says what it is worth.")
+
+
+@nace.command()
+@click.argument("texts", nargs=-1, metavar="[TEXT]...")
+@click.option("--model", required=True, metavar="DIR", help="Folder of the model.")
+@click.option("--data", metavar="F", help="CSV or Parquet with a column of texts.")
+@click.option("--text-column", default="text", show_default=True)
+@click.option("--top-k", "-k", default=5, show_default=True, type=click.IntRange(min=1))
+@click.option("--level", type=int, help="A broader level than the model's own.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def predict(
+    texts: Sequence[str],
+    model: str,
+    data: str | None,
+    text_column: str,
+    top_k: int,
+    level: int | None,
+    as_json: bool,
+) -> None:
+    """Give the most probable codes of each TEXT, or of each row of --data."""
+    from autonoe_nace.data import read_texts
+    from autonoe_nace.model import NaceModel
+
+    if bool(texts) == bool(data):
+        raise InvalidInputError("Nothing to predict, or two things.", hint="Give texts or --data.")
+    rows = read_texts(data, text_column=text_column) if data else list(texts)
+    loaded = NaceModel.load(model)
+    found = loaded.predict(rows, top_k, level=level)
+    if as_json:
+        print_json(
+            {
+                "model": loaded.id,
+                "predictions": [
+                    {
+                        "row": row,
+                        "text": text,
+                        "candidates": [
+                            {"code": c.code, "title": c.title, "probability": c.probability}
+                            for c in p.candidates
+                        ],
+                        "confidence": p.confidence,
+                    }
+                    for row, (text, p) in enumerate(zip(rows, found, strict=True), start=1)
+                ],
+            }
+        )
+        return
+    for text, prediction in zip(rows, found, strict=True):
+        click.echo(f"{text}  [confidence {prediction.confidence:.2f}]")
+        for c in prediction.candidates:
+            click.echo(f"  {c.probability:6.1%}  {c.code:<8}  {c.title}")
+        if not prediction.candidates:
+            click.echo("  no usable word")
+
+
+@nace.command()
+@click.option("--model", required=True, metavar="DIR", help="Folder of the model.")
+@click.option("--data", required=True, metavar="F", help="CSV or Parquet, path or s3://.")
+@_columns
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+def evaluate(
+    model: str,
+    data: str,
+    text_column: str,
+    code_column: str,
+    conditions: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Measure a model on labelled texts that it did not learn from."""
+    from autonoe_nace.data import read_table
+    from autonoe_nace.data.conditions import Condition
+    from autonoe_nace.evaluation import evaluate as judge
+    from autonoe_nace.model import NaceModel
+
+    loaded = NaceModel.load(model)
+    labelled = read_table(
+        data,
+        nomenclature=loaded.nomenclature,
+        text_column=text_column,
+        code_column=code_column,
+        where=[Condition.parse(text) for text in conditions],
+    )
+    _report("data", labelled)
+    result = judge(loaded, labelled)
+    if as_json:
+        print_json(result)
+        return
+    click.echo(f"{loaded.id}, {result['n']:,} texts (95 % intervals)")
+    click.echo("level      n   top-1                 top-5                 macro-F1")
+    for level, row in result["levels"].items():
+        first, five = (
+            f"{row[k]['value']:.3f} ({row[k]['low']:.3f}-{row[k]['high']:.3f})"
+            for k in ("top1", "top5")
+        )
+        click.echo(f"{level:>5}  {row['n']:>5}   {first:<20}  {five:<20}  {row['macro_f1']:.3f}")
+
+
+def _report(name: str, data: Dataset) -> None:
+    for line in data.report.lines():
+        click.echo(f"{name}: {line}", err=True)
+
+
+class _Bar:
+    """Progress on stderr: a bar on a terminal, one line per stage in a log."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+            console=self._console,
+        )
+        self._stage = ""
+        self._task = TaskID(0)
+
+    def __enter__(self) -> _Bar:
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._console.is_terminal:
+            self._bar.stop()
+
+    def __call__(self, stage: str, share: float, /) -> None:
+        """Show the stage and its share done."""
+        if stage != self._stage:
+            self._stage = stage
+            if not self._console.is_terminal:
+                click.echo(f"{stage} ...", err=True)
+            else:
+                self._task = self._bar.add_task(stage, total=1.0)
+        if self._console.is_terminal:
+            self._bar.update(self._task, completed=share)

@@ -1,0 +1,231 @@
+"""A set of labelled texts and the account of what was wrong with its source."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from autonoe_nace.nomenclature import Nomenclature
+from autonoe_nace.text import Preparation, rules_for
+
+EXAMPLES = 10
+"""Row numbers shown for each finding, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One kind of oddity: how many rows, which ones for example, and what was done with them.
+
+    Attributes
+    ----------
+    count : int
+        Number of rows.
+    examples : tuple of int
+        The first row numbers; the first row after the header is 1.
+    treatment : str
+        ``left out`` or how the rows were used all the same.
+    """
+
+    count: int
+    examples: tuple[int, ...]
+    treatment: str
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """What was read, what was used, and every oddity by name.
+
+    Attributes
+    ----------
+    read, used : int
+        Rows of the source, and rows that became part of the data set.
+    findings : dict of str to Finding
+        ``empty_text``, ``no_information``, ``unknown_code``, ``coarsened_code``,
+        ``padded_code``, ``duplicate``, ``conflicting_label``, ``ragged_row``; absent when none.
+    notes : tuple of str
+        Sentences about the whole file, such as an encoding that was guessed.
+    """
+
+    read: int
+    used: int
+    findings: dict[str, Finding]
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as a plain document."""
+        return {
+            "read": self.read,
+            "used": self.used,
+            "findings": {
+                name: {
+                    "count": found.count,
+                    "rows": list(found.examples),
+                    "treatment": found.treatment,
+                }
+                for name, found in self.findings.items()
+            },
+            "notes": list(self.notes),
+        }
+
+    def lines(self) -> list[str]:
+        """Return the report as sentences for a person."""
+        lines = [f"{self.used:,} of {self.read:,} rows used."]
+        for name, found in self.findings.items():
+            rows = ", ".join(map(str, found.examples))
+            more = ", ..." if found.count > len(found.examples) else ""
+            lines.append(
+                f"{name.replace('_', ' ')}: {found.count:,} rows ({found.treatment}), "
+                f"for example rows {rows}{more}"
+            )
+        return [*lines, *self.notes]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Texts with codes in their nomenclature's own form.
+
+    Attributes
+    ----------
+    texts, codes : tuple of str
+        Same length and order.
+    rows : tuple of int
+        Row numbers in the source.
+    nomenclature : Nomenclature
+        What the codes belong to.
+    report : DataReport
+        What was read, left out and doubtful.
+    source : str
+        Where the texts come from, for the model's card.
+    """
+
+    texts: tuple[str, ...]
+    codes: tuple[str, ...]
+    rows: tuple[int, ...]
+    nomenclature: Nomenclature
+    report: DataReport
+    source: str = ""
+
+    def __len__(self) -> int:
+        """Return the number of labelled texts."""
+        return len(self.texts)
+
+    def subset(self, indices: Iterable[int]) -> Dataset:
+        """Return the data set of the texts at ``indices``; its report stays that of the source."""
+        chosen = list(indices)
+        return replace(
+            self,
+            texts=tuple(self.texts[i] for i in chosen),
+            codes=tuple(self.codes[i] for i in chosen),
+            rows=tuple(self.rows[i] for i in chosen),
+        )
+
+    @property
+    def sha256(self) -> str:
+        """Hash of texts and codes in their order."""
+        digest = hashlib.sha256()
+        for text, code in zip(self.texts, self.codes, strict=True):
+            for value in (text, code):
+                raw = value.encode("utf-8", "surrogatepass")
+                digest.update(len(raw).to_bytes(8, "big") + raw)
+        return digest.hexdigest()
+
+
+_TREATMENT = {
+    "empty_text": "left out",
+    "no_information": "left out: the text holds no word that says something",
+    "unknown_code": "left out: not in the nomenclature",
+    "coarsened_code": "used with the deepest known code that it begins with",
+    "padded_code": "used with the leading zero that the file's number format lost",
+    "duplicate": "used: same text and code as an earlier row",
+    "conflicting_label": "used: same text as another row with another code",
+    "ragged_row": "used: more or fewer fields than the header",
+}
+
+
+def examine(
+    texts: Sequence[str],
+    codes: Sequence[str],
+    nomenclature: Nomenclature,
+    *,
+    numbers: Sequence[int] = (),
+    numeric_codes: bool = False,
+    ragged: Sequence[int] = (),
+    notes: Sequence[str] = (),
+    source: str = "",
+) -> Dataset:
+    """Return the usable rows of ``texts`` and ``codes`` with the report on all of them.
+
+    Parameters
+    ----------
+    texts, codes : sequence of str
+        Same length and order.
+    nomenclature : Nomenclature
+        What the codes must belong to.
+    numbers : sequence of int, optional
+        Row numbers; 1, 2, ... by default.
+    numeric_codes : bool
+        Whether the source kept codes as numbers, so that leading zeros are lost.
+    ragged : sequence of int
+        Row numbers with a wrong number of fields.
+    notes : sequence of str
+        Sentences to hand on in the report.
+    source : str
+        Where the rows come from.
+    """
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    found["ragged_row"] = list(ragged)
+    prepare = Preparation(rules_for(nomenclature.language))
+    width = max((len(code.strip()) for code in codes), default=0) if numeric_codes else 0
+    kept: list[tuple[int, str, str, str]] = []
+    for row, text, raw in zip(numbers or range(1, len(texts) + 1), texts, codes, strict=True):
+        code = raw.strip()
+        if numeric_codes and len(code) == width - 1:
+            code = f"0{code}"
+            found["padded_code"].append(row)
+        known = nomenclature.parse(code) if code else None
+        if known is None and code:
+            known = nomenclature.nearest(code)
+            if known is not None:
+                found["coarsened_code"].append(row)
+        prepared = prepare(text)
+        if not text.strip():
+            found["empty_text"].append(row)
+        elif not prepared:
+            found["no_information"].append(row)
+        if known is None:
+            found["unknown_code"].append(row)
+        elif prepared:
+            kept.append((row, text, known, prepared))
+    _compare(kept, found)
+    return Dataset(
+        texts=tuple(text for _, text, _, _ in kept),
+        codes=tuple(code for _, _, code, _ in kept),
+        rows=tuple(row for row, _, _, _ in kept),
+        nomenclature=nomenclature,
+        report=DataReport(
+            len(texts),
+            len(kept),
+            {
+                name: Finding(len(found[name]), tuple(found[name][:EXAMPLES]), treatment)
+                for name, treatment in _TREATMENT.items()
+                if found[name]
+            },
+            tuple(notes),
+        ),
+        source=source,
+    )
+
+
+def _compare(kept: Sequence[tuple[int, str, str, str]], found: dict[str, list[int]]) -> None:
+    """Find rows that repeat or contradict another, by prepared text."""
+    codes: defaultdict[str, set[str]] = defaultdict(set)
+    seen: set[tuple[str, str]] = set()
+    for row, _, code, prepared in kept:
+        if (prepared, code) in seen:
+            found["duplicate"].append(row)
+        seen.add((prepared, code))
+        codes[prepared].add(code)
+    found["conflicting_label"] = [row for row, _, _, p in kept if len(codes[p]) > 1]

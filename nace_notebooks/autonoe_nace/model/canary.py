@@ -1,0 +1,108 @@
+"""Canary predictions: a model must answer known texts as on the day it was trained.
+
+The test runs in a process of its own, which a bad file can crash without harm.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autonoe.errors import AutonoeError
+from autonoe_nace.model.manifest import CanaryCase, damaged
+
+if TYPE_CHECKING:
+    from autonoe_nace.model.nace_model import NaceModel
+
+TIMEOUT_S = 60
+"""A model that has not answered its canaries by then counts as damaged."""
+
+TOLERANCE = 1e-3
+"""Difference of a probability that another processor's arithmetic can cause."""
+
+_CASES = 12
+_HEADROOM_BYTES = 6 << 30
+_FACTOR = 3
+
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+"""A check needs no pool of threads, each of which would reserve address space."""
+
+
+def make_cases(model: NaceModel, texts: Sequence[str]) -> tuple[CanaryCase, ...]:
+    """Return cases from ``texts``, evenly spread; ``texts`` must hold no row of a user's."""
+    step = max(1, len(texts) // _CASES)
+    chosen = [text for text in texts[::step][:_CASES] if model.prepare(text)]
+    return tuple(
+        CanaryCase(text=text, code=found.candidates[0].code, probability=p)
+        for text, found in zip(chosen, model.predict(chosen, k=1), strict=True)
+        if (p := round(found.candidates[0].probability, 6)) is not None
+    )
+
+
+def check_cases(model: NaceModel) -> None:
+    """Compare the model's answers with those in its manifest.
+
+    Raises
+    ------
+    AutonoeError
+        ``model_damaged`` if there is no case, or an answer differs.
+    """
+    cases = model.manifest.canary
+    if not cases:
+        raise damaged("it states no canary predictions")
+    for case, found in zip(cases, model.predict([case.text for case in cases]), strict=True):
+        given = {c.code: c.probability for c in found.candidates}
+        if not abs(given.get(case.code, -1.0) - case.probability) <= TOLERANCE:
+            raise damaged("it no longer gives the answers that it gave when it was trained")
+
+
+def check_in_child(folder: Path) -> None:
+    """Load the model in a child process and let it answer its canaries there.
+
+    The child has limited memory and time: a file that makes the reader crash, allocate without end
+    or hang ends the child only.
+
+    Raises
+    ------
+    AutonoeError
+        ``model_damaged`` if the child does not report success in :data:`TIMEOUT_S` seconds.
+    """
+    size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+    limit = _FACTOR * size + _HEADROOM_BYTES
+    command = [sys.executable, "-m", "autonoe_nace.model.check", str(folder.resolve()), str(limit)]
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            timeout=TIMEOUT_S,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **_ONE_THREAD},
+        )
+    except subprocess.TimeoutExpired as error:
+        raise damaged(f"it did not load and answer within {TIMEOUT_S} s") from error
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError:
+        answer = None
+    if done.returncode < 0:
+        raise damaged(f"loading it ended the checking process (signal {-done.returncode})")
+    if not isinstance(answer, dict) or "error" in answer or done.returncode != 0:
+        found = answer.get("error") if isinstance(answer, dict) else None
+        if isinstance(found, dict) and isinstance(found.get("message"), str):
+            raise AutonoeError(
+                found["message"], hint=str(found.get("hint", "")), code=str(found.get("code"))
+            )
+        raise damaged(f"it cannot be loaded (the check ended with {done.returncode})")
+
+
+def limit_memory(limit_bytes: int) -> None:
+    """Refuse this process more address space than ``limit_bytes``, and any core dump."""
+    resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

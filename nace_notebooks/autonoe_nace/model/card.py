@@ -1,0 +1,86 @@
+"""The model card, ``README.md``: use, training data, accuracy, limits, licence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from autonoe_nace.model.manifest import CARD_FILE, Manifest
+from autonoe_nace.nomenclature import LEVEL_NAMES, Nomenclature
+
+
+def write_card(folder: Path, manifest: Manifest, nomenclature: Nomenclature) -> None:
+    """Write the card of ``manifest`` into ``folder``, in the form that model hubs show."""
+    (folder / CARD_FILE).write_text(render(manifest, nomenclature), encoding="utf-8")
+
+
+def render(manifest: Manifest, nomenclature: Nomenclature) -> str:
+    """Return the card as Markdown with a YAML head."""
+    training = manifest.training
+    head = {
+        "language": manifest.language,
+        "library_name": "fasttext",
+        "pipeline_tag": "text-classification",
+        "tags": ["nace", manifest.nomenclature, "official-statistics"],
+        "license": "other",
+    }
+    level = LEVEL_NAMES[manifest.level - 1]
+    sections = [
+        f"---\n{yaml.safe_dump(head, sort_keys=False, allow_unicode=True)}---",
+        f"# Activity coding to {manifest.nomenclature}, {manifest.id}",
+        f"Reads a short description of an activity and gives the most probable codes of the "
+        f"nomenclature `{manifest.nomenclature}` at the level {manifest.level} ({level}), each "
+        "with a calibrated probability. Confidence is the first probability minus the second.",
+        "## Use\n```python\nfrom autonoe_nace.model import NaceModel\n\n"
+        'NaceModel.load("FOLDER").predict(["..."], k=5)\n```',
+        f"## Training data\n{_data(training)}",
+        f"## Calibration and accuracy\n{_metrics(manifest)}",
+        "## Limits\n"
+        "- It knows only the codes that it saw: "
+        f"{training.get('codes', 0):,} of {len(nomenclature.at_level(manifest.level)):,}.\n"
+        "- Probabilities hold for texts like those it learned from. Check them on your own texts "
+        "before you code without a person (`autonoe nace evaluate`).\n"
+        "- Short or vague texts have several right codes; a low confidence means that a person "
+        "should decide.",
+        f"## Licence and attribution\nNomenclature: {nomenclature.attribution or 'not stated'}.\n"
+        "Training texts stay under the licence of their provider; the model inherits its duties.",
+        "## Reproduce\n" + _hashes(manifest),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _data(training: dict[str, Any]) -> str:
+    lines = [f"- {s['source']}: {s['texts']:,} texts" for s in training.get("sources", ())]
+    return "\n".join(lines) or "- not stated"
+
+
+def _metrics(manifest: Manifest) -> str:
+    found = manifest.calibration
+    if not found.n:
+        return "Too few texts to hold any out: probabilities are those of the plain softmax."
+    lines = [
+        f"Temperature {found.temperature:.3f}, chosen on {found.n:,} texts of groups of "
+        "near-duplicates that the calibrating model did not see; the model itself then learned "
+        f"from all texts. Expected calibration error there: {found.ece_before:.3f} before, "
+        f"{found.ece_after:.3f} after.",
+        "",
+        "| level | n | top-1 | top-5 |",
+        "| --- | --- | --- | --- |",
+    ]
+    for level, row in manifest.training.get("held_out", {}).items():
+        lines.append(
+            f"| {level} | {row['n']:,} | {_interval(row['top1'])} | {_interval(row['top5'])} |"
+        )
+    return "\n".join(lines)
+
+
+def _interval(estimate: dict[str, float]) -> str:
+    return f"{estimate['value']:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f})"
+
+
+def _hashes(manifest: Manifest) -> str:
+    lines = [f"- {name}: `{value}`" for name, value in sorted(manifest.hashes.items())]
+    params = ", ".join(f"{name} {value}" for name, value in manifest.params.items())
+    return "\n".join([*lines, f"- parameters: {params}"])

