@@ -39,7 +39,7 @@ _STYLE = """
 """
 
 
-class Dashboard(widgets.VBox):
+class Dashboard:
     """Requests per day, automatic-coding rate by threshold, distribution of the confidence index.
 
     Parameters
@@ -48,6 +48,11 @@ class Dashboard(widgets.VBox):
         The logs' numbers.
     threshold : float
         Where the slider starts, in [0, 1].
+
+    Attributes
+    ----------
+    widget : ipywidgets.Widget
+        What to show.
     """
 
     def __init__(self, statistics: PredictionStatistics, *, threshold: float = 0.8) -> None:
@@ -79,8 +84,8 @@ class Dashboard(widgets.VBox):
         controls = widgets.HBox(
             [self.threshold, self.deployment], layout=widgets.Layout(flex_flow="row wrap")
         )
-        super().__init__([title, controls, self.finding, self.figure, self.tables])
-        self.add_class("autonoe-nace")
+        self.widget = widgets.VBox([title, controls, self.finding, self.figure, self.tables])
+        self.widget.add_class("autonoe-nace")
         self._update()
 
     def numbers(self) -> dict[str, Any]:
@@ -143,9 +148,8 @@ def dashboard(
         Whose logs; by default those of the account that runs the kernel.
     """
     try:
-        return Dashboard(
-            PredictionStatistics(uri or logs_uri(account=account)), threshold=threshold
-        )
+        statistics = PredictionStatistics(uri or logs_uri(account=account))
+        return Dashboard(statistics, threshold=threshold).widget
     except AutonoeError as error:
         card = widgets.HTML(
             f"{_STYLE}<h2>Automatic coding</h2><p>{html.escape(error.message)}</p>"
