@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from autonoe.credentials.settings import AgentSettings
-
 from autonoe.accounts import Account
+from autonoe.credentials.settings import AgentSettings
 from autonoe.embedded.layout import Layout
+from autonoe.embedded.platform_file import PlatformFile
 
 KEPT = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TZ", "VIRTUAL_ENV")
 """Variables of the platform that each server inherits."""
@@ -35,13 +34,23 @@ CONFIG_FOLDER = Path(__file__).parent / "jupyter"
 """Defaults of JupyterLab: no news, no pop-up that asks about them."""
 
 
-def agent_variables(settings: AgentSettings) -> dict[str, str]:
-    """Return ``settings`` as the ``AUTONOE_*`` variables that the server reads it from."""
-    given = settings.model_dump(mode="json", exclude_none=True)
-    return {
-        f"AUTONOE_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
-        for name, value in given.items()
-    }
+def agent_settings(layout: Layout, account: Account) -> AgentSettings:
+    """Return what the credential agent in the account's server is told.
+
+    It comes from ``account`` and not from its record, which a first start with the object store
+    down has not written yet.
+    """
+    platform = PlatformFile.load(layout)
+    return AgentSettings(
+        account=account.name,
+        account_mail=account.mail,
+        groups=account.groups,
+        proof_file=layout.proof(account.name),
+        openbao_url=platform.openbao_url,
+        s3_url=platform.s3_url,
+        mlflow_url=platform.mlflow_url,
+        control_socket=layout.control_socket,
+    )
 
 
 def complete(env: dict[str, str], layout: Layout, account: Account) -> dict[str, str]:
@@ -58,7 +67,7 @@ def complete(env: dict[str, str], layout: Layout, account: Account) -> dict[str,
     """
     home = str(layout.home(account.name))
     ours = {
-        **agent_variables(AgentSettings.for_account(layout, account.name)),
+        **agent_settings(layout, account).environment(),
         "HOME": home,
         "USER": account.slug,
         "LOGNAME": account.slug,

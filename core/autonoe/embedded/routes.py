@@ -9,23 +9,17 @@ hub sends its routes to the proxy once a minute; ``POST /hub/api/proxy`` makes i
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import secrets
-from typing import Any
 
-import urllib3
-
+from autonoe.embedded import hub_api
 from autonoe.embedded.layout import Layout
 from autonoe.embedded.platform_file import PlatformFile
-from autonoe.errors import ConflictError, InvalidInputError, UnavailableError
+from autonoe.errors import InvalidInputError
 
-_NAME = re.compile(r"(?!autonoe-)[a-z0-9]+(?:[.-]{1,2}[a-z0-9]+)*")
+_NAME = re.compile(r"(?!autonoe-[a-z]*$)[a-z0-9]+(?:[.-]{1,2}[a-z0-9]+)*")
 _MAX_NAME = 120
 _TARGET = re.compile(r"http://127\.0\.0\.1:\d{1,5}")
-_RESERVED = "autonoe-"
-_TIMEOUT_S = 10
-_CREATED, _CONFLICT, _NOT_FOUND = 201, 409, 404
 
 
 def public_path(name: str) -> str:
@@ -46,7 +40,7 @@ def add_route(layout: Layout, name: str, url: str) -> str:
     layout : Layout
         Data folder of the running platform; the caller must be able to read its secrets.
     name : str
-        Lower-case letters, digits, hyphens and dots; not starting with ``autonoe-``.
+        Lower-case letters, digits, hyphens and dots; not one of the platform's own.
     url : str
         ``http://127.0.0.1:PORT``.
 
@@ -60,16 +54,16 @@ def add_route(layout: Layout, name: str, url: str) -> str:
         If the hub does not answer.
     """
     _check(name, url)
-    known = _call(layout, "GET", f"services/{name}")
+    known = hub_api.call(layout, "GET", f"services/{name}")
     if known is not None and str(known.get("url", "")).rstrip("/") == url:
         return PlatformFile.load(layout).public_url + public_path(name)
     if known is not None:
-        _call(layout, "DELETE", f"services/{name}")
+        hub_api.call(layout, "DELETE", f"services/{name}")
     # JupyterHub makes an OAuth client for each service with an address, with the token as its
     # secret. This one is for nobody: without it, the secret would be the empty string.
     spec = {"url": url, "display": False, "api_token": secrets.token_hex(32)}
-    _call(layout, "POST", f"services/{name}", spec)
-    _call(layout, "POST", "proxy")
+    hub_api.call(layout, "POST", f"services/{name}", spec)
+    hub_api.call(layout, "POST", "proxy")
     return PlatformFile.load(layout).public_url + public_path(name)
 
 
@@ -81,9 +75,9 @@ def remove_route(layout: Layout, name: str) -> bool:
     UnavailableError
         If the hub does not answer.
     """
-    there = _call(layout, "DELETE", f"services/{name}") is not None
+    there = hub_api.call(layout, "DELETE", f"services/{name}") is not None
     if there:
-        _call(layout, "POST", "proxy")
+        hub_api.call(layout, "POST", "proxy")
     return there
 
 
@@ -95,11 +89,11 @@ def list_routes(layout: Layout) -> dict[str, str]:
     UnavailableError
         If the hub does not answer.
     """
-    services = _call(layout, "GET", "services") or {}
+    services = hub_api.call(layout, "GET", "services") or {}
     return {
         name: str(service["url"]).rstrip("/")
         for name, service in services.items()
-        if service.get("url") and not name.startswith(_RESERVED)
+        if service.get("url")
     }
 
 
@@ -107,44 +101,10 @@ def _check(name: str, url: str) -> None:
     if len(name) > _MAX_NAME or not _NAME.fullmatch(name) or ".." in name:
         raise InvalidInputError(
             f"{name!r} cannot be the name of a deployment.",
-            hint="Use lower-case letters, digits, hyphens and dots; not autonoe- at the start.",
+            hint="Use lower-case letters, digits, hyphens and dots.",
         )
     if not _TARGET.fullmatch(url):
         raise InvalidInputError(f"A deployment listens on http://127.0.0.1:PORT, not on {url!r}.")
-
-
-def _call(
-    layout: Layout, method: str, path: str, body: dict[str, Any] | None = None
-) -> dict[str, Any] | None:
-    """Call the hub's API; None means that there is no such service."""
-    address = f"{PlatformFile.load(layout).hub_api_url}/{path}"
-    token = layout.secret("hub-supervisor-token").read_text(encoding="utf-8").strip()
-    try:
-        answer = urllib3.request(
-            method,
-            address,
-            headers={"Authorization": f"token {token}", "Content-Type": "application/json"},
-            body=json.dumps(body) if body is not None else None,
-            timeout=_TIMEOUT_S,
-            retries=False,
-            redirect=False,
-        )
-    except urllib3.exceptions.HTTPError as error:
-        raise UnavailableError(
-            "The hub does not answer, so the deployment's address cannot be changed.",
-            hint="`autonoe status` tells how it is; try again once it runs.",
-        ) from error
-    if answer.status == _NOT_FOUND:
-        return None
-    if answer.status >= 500:
-        raise UnavailableError(f"The hub failed to {method} the {path}.", hint="See the hub's log.")
-    if answer.status >= 400:
-        raise ConflictError(
-            f"The hub refused to {method} the {path} ({answer.status}).",
-            hint="Choose another name for the deployment.",
-        )
-    document = json.loads(answer.data) if answer.data else {}
-    return document if isinstance(document, dict) else {}
 
 
 class HubRoutes:

@@ -1,8 +1,9 @@
 """Which UID an account's processes run under, so that the system itself keeps accounts apart.
 
-The owner of the platform keeps the UID that started it. Every other account gets one from a range that no distribution
-hands out (systemd documents 60706-61183 as unused), and keeps it: a name that comes back finds its files, and no other
-name ever inherits them. No entry in ``/etc/passwd`` is needed.
+The owner of the platform keeps the UID that started it. Every other account gets one from a range
+that no distribution hands out (systemd documents 60706-61183 as unused), and keeps it: a name that
+comes back finds its files, and no other name ever inherits them. No entry in ``/etc/passwd`` is
+needed.
 """
 
 from __future__ import annotations
@@ -30,15 +31,20 @@ _CHECK_TIMEOUT_S = 30
 
 # Runs as the account: can it start this interpreter, import the server, and reach its home?
 _PROBE = """
-import importlib.util, os, sys
-missing = [m for m in ("autonoe", "autonoe_hub", "jupyterhub", "jupyterlab") if not importlib.util.find_spec(m)]
-sys.exit("cannot import " + ", ".join(missing) if missing else os.stat(sys.argv[1]) and 0)
+import importlib.util, os, sys missing = [m for m in ("autonoe", "autonoe_hub", "jupyterhub",
+"jupyterlab") if not importlib.util.find_spec(m)] sys.exit("cannot import " + ", ".join(missing) if
+missing else os.stat(sys.argv[1]) and 0)
 """
 
 
 def is_owner(layout: Layout, name: str) -> bool:
     """Return whether ``name`` is the account of the person who started the platform."""
     return slug(PlatformFile.load(layout).owner) == slug(name)
+
+
+def platform_uid(layout: Layout) -> int:
+    """Return the UID that the platform runs under: whose its secrets are."""
+    return layout.secrets.stat().st_uid
 
 
 def account_exists(layout: Layout, name: str) -> bool:
@@ -58,13 +64,13 @@ def require_separation(layout: Layout, name: str) -> None:
         ``needs_root``: the platform runs under one ordinary UID, and under one UID each account
         could read the files and the memory of every other.
     """
-    if is_owner(layout, name) or os.geteuid() == 0:
+    if is_owner(layout, name) or platform_uid(layout) == 0:
         return
     raise ForbiddenError(
-        f"A second account ({name}) needs a UID of its own, and only root can give one. Under the one UID of this "
-        "platform, accounts could read each other's files, secrets and memory.",
-        hint="Start the platform as root (`sudo autonoe up --data-dir /srv/autonoe`), or give each person "
-        "their own platform on their own machine.",
+        f"A second account ({name}) needs a UID of its own, and only root can give one. Under the "
+        "one UID of this platform, accounts could read each other's files, secrets and memory.",
+        hint="Start the platform as root (`sudo autonoe up --data-dir /srv/autonoe`), or give each "
+        "person their own platform on their own machine.",
         code="needs_root",
     )
 
@@ -130,9 +136,11 @@ def check_usable(layout: Layout, uid: int, *, executable: str = sys.executable) 
         reason = [str(error)]
     if reason is not None:
         raise AutonoeError(
-            f"The account's UID {uid} cannot use {executable} or {layout.root}: {' '.join(reason) or 'no reason given'}",
-            hint="Install the platform and its data folder where every user may read, for example with "
-            "/usr/bin/python3 in /opt/autonoe and --data-dir /srv/autonoe; a folder under /root (0700) is not.",
+            f"The account's UID {uid} cannot use {executable} or {layout.root}: "
+            + (" ".join(reason) or "no reason given"),
+            hint="Install the platform and its data folder where every user may read, for example "
+            "with /usr/bin/python3 in /opt/autonoe and --data-dir /srv/autonoe; a folder under "
+            "/root (0700) is not such a place.",
             code="interpreter_unreadable",
         )
 
@@ -144,7 +152,7 @@ def _free_uid(taken: set[int]) -> int:
             return uid
     raise AutonoeError(
         f"All UIDs from {FIRST_UID} to {LAST_UID} are taken.",
-        hint="Remove accounts that are no longer needed with `autonoe users remove NAME --delete-data`.",
+        hint="Remove those no longer needed with `autonoe users remove NAME --delete-data`.",
         code="uids_exhausted",
     )
 

@@ -1,0 +1,231 @@
+"""The people of a shared platform: who has an account, how one is added, how one is taken away."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import quote
+
+import psutil
+
+from autonoe.accounts import Account, Accounts, AdminSettings
+from autonoe.embedded import hub_api, links, uids
+from autonoe.embedded.files import read_json
+from autonoe.embedded.layout import Layout
+from autonoe.embedded.platform_file import PlatformFile
+from autonoe.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidInputError,
+    NotFoundError,
+    UnavailableError,
+)
+from autonoe.names import normalise_name, slug
+from autonoe.waiting import wait_until
+
+LINK_TTL_S = 86_400
+"""A link that is handed out to a class is good for a day."""
+_STOP_S = 60
+
+
+@dataclass(frozen=True)
+class Added:
+    """A new account and its way in."""
+
+    account: Account
+    link: str
+    """Works once."""
+    link_ttl_s: int
+
+
+def add(
+    layout: Layout,
+    name: str,
+    *,
+    groups: Sequence[str] | None = None,
+    mail: str | None = None,
+    ttl_s: int = LINK_TTL_S,
+) -> Added:
+    """Make the account ``name``, or change its groups, and return a one-time link for it.
+
+    Parameters
+    ----------
+    layout : Layout
+        Data folder of the running platform.
+    name : str
+        The person's login name.
+    groups : sequence of str, optional
+        Projects that the account belongs to; None leaves them as they are.
+    mail : str, optional
+        Address for the person's Git identity; None leaves it as it is.
+    ttl_s : int
+        Seconds for which the link is good.
+
+    Raises
+    ------
+    InvalidInputError
+        If the name cannot be a login name.
+    ForbiddenError
+        ``needs_root`` or ``not_owner``.
+    AutonoeError
+        ``interpreter_unreadable``: processes of another UID could not run here.
+    UnavailableError
+        If the platform does not run.
+    """
+    _require_owner(layout)
+    if "/" in name or not normalise_name(name).strip("."):
+        raise InvalidInputError(
+            f"{name!r} cannot be a login name.", hint="Use letters, digits, - . _ and @."
+        )
+    uid = uids.assign(layout, name)
+    if uid is not None:
+        uids.check_usable(layout, uid)
+    accounts = Accounts(AdminSettings.from_layout(layout))
+    known = _find(accounts, name)
+    account = accounts.ensure(
+        name,
+        groups=groups if groups is not None else (known.groups if known else ()),
+        mail=mail if mail is not None else (known.mail if known else ""),
+        uid=uid,
+        gid=uid,
+    )
+    return Added(account, link(layout, name, ttl_s=ttl_s), ttl_s)
+
+
+def link(layout: Layout, name: str, *, ttl_s: int = LINK_TTL_S, next_path: str = "") -> str:
+    """Return a new one-time link for the account ``name``.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such account.
+    ForbiddenError
+        ``not_owner``.
+    """
+    _require_owner(layout)
+    if not uids.account_exists(layout, name):
+        raise NotFoundError(f"There is no account {name!r}.", hint="See `autonoe users list`.")
+    ticket = links.mint(layout, normalise_name(name), ttl_s=ttl_s, next_path=next_path)
+    return links.link(PlatformFile.load(layout).public_url, ticket)
+
+
+def remove(layout: Layout, name: str, *, delete_data: bool = False) -> Account:
+    """End the account ``name``: its server stops, its identity is revoked, its sessions end.
+
+    Its bucket, secrets, models and home stay, for an account of the same name, unless
+    ``delete_data``.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such account.
+    ForbiddenError
+        ``not_owner``, or the account is the platform owner's.
+    UnavailableError
+        If the platform does not run; nothing was changed then.
+    """
+    _require_owner(layout)
+    accounts = Accounts(AdminSettings.from_layout(layout))
+    account = accounts.get(name)
+    if uids.is_owner(layout, name):
+        raise ForbiddenError(
+            f"{account.name} owns this platform and cannot be removed from it.",
+            hint="Stop it with `autonoe down`; its data folder can then be deleted.",
+        )
+    hub_api.call(layout, "GET", "")
+    _forget_tickets(layout, account)
+    _stop_server(layout, account)
+    accounts.remove(name, purge=delete_data)
+    # Last: a session that lived until here finds no account any more and cannot start a server.
+    hub_api.call(layout, "DELETE", f"users/{quote(account.name, safe='')}")
+    if account.uid is not None:
+        _end_processes(account.uid)
+        if delete_data:
+            uids.forget(layout, name)
+    return account
+
+
+def listing(layout: Layout) -> list[dict[str, Any]]:
+    """Return the accounts with what the hub knows of them, by name.
+
+    Each is the fields of :class:`Account` with ``owner``, ``server`` (``running``, ``stopped`` or
+    ``unknown`` while the hub does not answer) and ``last_activity`` (ISO 8601 or None).
+
+    Raises
+    ------
+    ForbiddenError
+        ``not_owner``.
+    """
+    _require_owner(layout)
+    try:
+        answer = hub_api.call(layout, "GET", "users") or {}
+        seen = {user["name"]: user for user in answer.get("items", [])}
+        unknown = "stopped"
+    except UnavailableError:
+        seen, unknown = {}, "unknown"
+    people = []
+    for account in Accounts(AdminSettings.from_layout(layout)).list():
+        user = seen.get(account.name, {})
+        people.append(
+            {
+                **asdict(account),
+                "owner": uids.is_owner(layout, account.name),
+                "server": "running" if user.get("server") else unknown,
+                "last_activity": user.get("last_activity"),
+            }
+        )
+    return people
+
+
+def _require_owner(layout: Layout) -> None:
+    platform = uids.platform_uid(layout)
+    if os.geteuid() != platform:
+        raise ForbiddenError(
+            f"Only the user who started the platform (UID {platform}) manages its accounts.",
+            hint="Run the command as that user; for a platform of root, with sudo.",
+            code="not_owner",
+        )
+
+
+def _find(accounts: Accounts, name: str) -> Account | None:
+    try:
+        return accounts.get(name)
+    except NotFoundError:
+        return None
+
+
+def _forget_tickets(layout: Layout, account: Account) -> None:
+    for path in layout.tickets.iterdir():
+        document = read_json(path)
+        if isinstance(document, dict) and slug(str(document.get("account"))) == account.slug:
+            path.unlink(missing_ok=True)
+
+
+def _stop_server(layout: Layout, account: Account) -> None:
+    path = f"users/{quote(account.name, safe='')}"
+    user = hub_api.call(layout, "GET", path)
+    if not user or not user.get("servers"):
+        return
+    hub_api.call(layout, "DELETE", f"{path}/server")
+    wait_until(
+        lambda: not (hub_api.call(layout, "GET", path) or {}).get("servers"),
+        timeout_s=_STOP_S,
+        what=f"the server of {account.name} to stop",
+        interval_s=0.2,
+        ignoring=(ConflictError,),
+    )
+
+
+def _end_processes(uid: int) -> None:
+    """End what still runs under ``uid``, such as a job that was left in the background."""
+    left = [
+        p for p in psutil.process_iter(["uids"]) if p.info["uids"] and p.info["uids"].real == uid
+    ]
+    for process in left:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(left, timeout=5)
