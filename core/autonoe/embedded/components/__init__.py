@@ -1,0 +1,1 @@
+"""How each component of the embedded platform is configured, started and probed."""
