@@ -1,0 +1,5 @@
+"""The credentials of one account, kept fresh beside the processes that use them."""
+
+from autonoe.credentials.session import session
+
+__all__ = ["session"]

@@ -1,0 +1,91 @@
+"""What a server of one account is told about the platform: addresses and a proof file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from autonoe.accounts import Accounts, AdminSettings
+from autonoe.embedded.layout import Layout
+from autonoe.embedded.platform_file import PlatformFile
+from autonoe.names import slug, user_bucket
+
+
+class AgentSettings(BaseSettings):
+    """Settings of the credential agent, from ``AUTONOE_*`` variables. They hold no secret."""
+
+    model_config = SettingsConfigDict(env_prefix="AUTONOE_", frozen=True, extra="ignore")
+
+    account: str
+    """Name of the account."""
+    account_mail: str = ""
+    """Address for the Git identity; empty: ``SLUG@localhost``."""
+    groups: tuple[str, ...] = ()
+    """Projects that the account is a member of, as a JSON list."""
+    proof_file: Path
+    """File 0600 that proves the identity to OpenBao."""
+    openbao_url: str
+    s3_url: str
+    s3_region: str = "us-east-1"
+    mlflow_url: str = ""
+    """Address of the tracking server; empty: there is none."""
+    control_socket: Path | None = None
+    """Socket of the platform's supervisor; None outside the embedded platform."""
+    session_ttl_s: int = Field(3600, ge=1, le=43_200)
+    """Lifetime of the S3 keys handed out, in seconds. The S3 server itself grants 900 at least;
+    with less, the keys are replaced earlier than they end."""
+    renew_margin_s: int = Field(1200, ge=0)
+    """Keys are replaced when they have less time left than this, in seconds. boto3 fetches keys
+    for each request once they have under 900 s left, so the margin is above that."""
+
+    @model_validator(mode="after")
+    def _margin_within_ttl(self) -> AgentSettings:
+        if self.renew_margin_s >= self.session_ttl_s:
+            raise ValueError("renew_margin_s must be below session_ttl_s")
+        return self
+
+    @classmethod
+    def for_account(cls, layout: Layout, name: str) -> AgentSettings:
+        """Return the settings for the account ``name`` of the platform in this data folder.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such platform, or no such account.
+        """
+        platform = PlatformFile.load(layout)
+        account = Accounts(AdminSettings.from_layout(layout)).get(name)
+        return cls(
+            account=account.name,
+            account_mail=account.mail,
+            groups=account.groups,
+            proof_file=layout.proof(account.name),
+            openbao_url=platform.openbao_url,
+            s3_url=platform.s3_url,
+            mlflow_url=platform.mlflow_url,
+            control_socket=layout.control_socket,
+        )
+
+    @property
+    def slug(self) -> str:
+        """The account's name as it appears in paths and buckets."""
+        return slug(self.account)
+
+    @property
+    def bucket(self) -> str:
+        """The account's own bucket."""
+        return user_bucket(self.account)
+
+    @property
+    def secrets_path(self) -> str:
+        """The account's path below the secrets engine ``kv``."""
+        return f"users/{self.slug}"
+
+    def environment(self) -> dict[str, str]:
+        """Return these settings as the variables that :class:`AgentSettings` reads."""
+        document = self.model_dump(mode="json", exclude_none=True)
+        document["groups"] = json.dumps(self.groups, ensure_ascii=False)
+        return {f"AUTONOE_{name.upper()}": str(value) for name, value in document.items()}
