@@ -39,9 +39,9 @@ class CredentialAgent:
         The account, its proof and the addresses.
     state_dir : Path
         Folder for the pass and the configuration files; made with mode 0700.
-    prepare_home : bool, optional
-        Prepare DuckDB in the home folder (extensions and a secret). False leaves a home alone
-        that is not the account's own.
+    home : Path, optional
+        The account's home, in which DuckDB is prepared (extensions and a secret); None leaves
+        every home alone.
 
     Notes
     -----
@@ -50,13 +50,13 @@ class CredentialAgent:
     """
 
     def __init__(
-        self, settings: AgentSettings, state_dir: Path, *, prepare_home: bool = True
+        self, settings: AgentSettings, state_dir: Path, *, home: Path | None = None
     ) -> None:
         self.settings = settings
         self._dir = state_dir
         self._token = secrets.token_urlsafe(32)
         self._chain = IdentityChain(settings)
-        self._duckdb = DuckdbHome(Path.home(), settings) if prepare_home else None
+        self._duckdb = DuckdbHome(home, settings) if home else None
         self._keeper = SessionKeeper(
             self._chain.s3_session, margin_s=settings.renew_margin_s, on_change=self._renewed
         )

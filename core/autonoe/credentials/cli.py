@@ -39,8 +39,8 @@ def exec_command(data_dir: Path | None, account: str, command: tuple[str, ...]) 
     layout = Layout(data_dir or default_data_dir())
     settings = AgentSettings.for_account(layout, account)
     # A person's own home is none of the agent's business.
-    own_home = Path.home() == layout.home(account)
-    with session(settings, prepare_home=own_home):
+    home = layout.home(account)
+    with session(settings, home=home if Path.home() == home else None):
         code = _run(list(command))
     sys.exit(code)
 

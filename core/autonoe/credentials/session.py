@@ -15,7 +15,7 @@ from autonoe.credentials.settings import AgentSettings
 
 @contextlib.contextmanager
 def session(
-    settings: AgentSettings | None = None, *, prepare_home: bool = False
+    settings: AgentSettings | None = None, *, home: Path | None = None
 ) -> Iterator[CredentialAgent | None]:
     """Run an agent, and have its variables in ``os.environ``, until the block ends.
 
@@ -25,7 +25,7 @@ def session(
     ----------
     settings : AgentSettings, optional
         The account; default from the ``AUTONOE_*`` variables.
-    prepare_home : bool, optional
+    home : Path, optional
         See :class:`CredentialAgent`.
 
     Yields
@@ -40,7 +40,7 @@ def session(
     before = dict(os.environ)
     with (
         tempfile.TemporaryDirectory(prefix="autonoe-agent-") as folder,
-        CredentialAgent(chosen, Path(folder), prepare_home=prepare_home) as agent,
+        CredentialAgent(chosen, Path(folder), home=home) as agent,
     ):
         for name in STATIC_KEYS:
             os.environ.pop(name, None)
