@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import autonoe_kernels
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager, start_new_kernel
 
+import autonoe_kernels
 from autonoe.embedded.jupyter_paths import jupyter_paths
 
 SHARE = Path(autonoe_kernels.__file__).parent / "share"
@@ -22,10 +21,10 @@ LIMIT_S = 0.150
 
 
 @pytest.fixture
-def specs(monkeypatch: pytest.MonkeyPatch) -> Iterator[KernelSpecManager]:
+def specs(monkeypatch: pytest.MonkeyPatch) -> KernelSpecManager:
     for name, value in jupyter_paths({}).items():
         monkeypatch.setenv(name, value)
-    yield KernelSpecManager()
+    return KernelSpecManager()
 
 
 def _start_s(name: str) -> float:
