@@ -149,6 +149,8 @@ class CredentialAgent:
         return {
             "account": settings.account,
             "slug": settings.slug,
+            "mail": settings.account_mail,
+            "groups": list(settings.groups),
             "started": self._started.isoformat() if self._started else None,
             "buckets": {
                 "own": settings.bucket,

@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from autonoe.errors import AutonoeError, UnavailableError
@@ -101,6 +101,9 @@ class SessionKeeper:
                 "expires": session.expires.isoformat() if session else None,
                 "seconds_left": max(0, round(session.seconds_left())) if session else 0,
                 "last_renewal": self._renewed.isoformat() if self._renewed else None,
+                "next_renewal": (session.expires - timedelta(seconds=self._margin_s)).isoformat()
+                if session
+                else None,
                 "renewals": self._renewals,
                 "failing_since": failure[0].isoformat() if failure else None,
                 "error": failure[1].as_dict()["error"] if failure else None,
