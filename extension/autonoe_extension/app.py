@@ -33,7 +33,7 @@ class AutonoeExtension(ExtensionApp):
     manager: PlatformManager
     _background: asyncio.Task[None] | None = None
 
-    def load_config_file(self, suppress_errors: bool = True) -> None:
+    def load_config_file(self, suppress_errors: bool = True) -> None:  # type: ignore[override]
         """Load this extension's configuration on top of its defaults for the whole server.
 
         The server merges them before it makes its kernel manager, and what an administrator or the

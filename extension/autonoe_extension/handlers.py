@@ -26,7 +26,7 @@ _HTTP_STATUS = {
 """The one table from an error's code to HTTP; all others are 500."""
 
 
-class AutonoeHandler(ExtensionHandlerMixin, APIHandler):  # type: ignore[misc]  # untyped package
+class AutonoeHandler(ExtensionHandlerMixin, APIHandler):
     """Gives every route the one public error form and the manager."""
 
     _track_activity = False
@@ -73,7 +73,7 @@ class StatusHandler(AutonoeHandler):
     """``GET /autonoe/status``: account, session and components as this server sees them."""
 
     @web.authenticated
-    @authorized("read", resource=RESOURCE)
+    @authorized("read", resource=RESOURCE)  # type: ignore[untyped-decorator]
     async def get(self) -> None:
         """Answer the state as JSON, without any secret."""
         self.refuse_arguments()

@@ -6,7 +6,7 @@ import asyncio
 import os
 from typing import Any
 
-from jupyter_client.provisioning import LocalProvisioner
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from autonoe_extension.manager import find_manager
 

@@ -21,7 +21,7 @@ from autonoe_extension.panels.agent_client import agent_status
 _STATIC = Path(__file__).parent / "static"
 
 
-class CredentialsPanel(anywidget.AnyWidget):  # type: ignore[misc]  # untyped package
+class CredentialsPanel(anywidget.AnyWidget):
     """One card: who am I, what may I reach, for how long, and does it work.
 
     The traits hold names and times, never a key or a token: a notebook may save them.
@@ -32,7 +32,7 @@ class CredentialsPanel(anywidget.AnyWidget):  # type: ignore[misc]  # untyped pa
 
     view = traitlets.Dict().tag(sync=True)
     test = traitlets.Dict({"state": "idle"}).tag(sync=True)
-    equivalents = traitlets.List().tag(sync=True)
+    equivalents: traitlets.List[Any] = traitlets.List().tag(sync=True)
     messages = traitlets.Dict().tag(sync=True)
     language = traitlets.Unicode("").tag(sync=True)
 
