@@ -9,6 +9,7 @@ from typing import Any
 
 from autonoe.accounts import Account
 from autonoe.credentials.settings import AgentSettings
+from autonoe.embedded.jupyter_paths import jupyter_paths
 from autonoe.embedded.layout import Layout
 from autonoe.embedded.platform_file import PlatformFile
 
@@ -72,7 +73,7 @@ def complete(env: dict[str, str], layout: Layout, account: Account) -> dict[str,
         "USER": account.slug,
         "LOGNAME": account.slug,
         "SHELL": "/bin/bash" if Path("/bin/bash").exists() else "/bin/sh",
-        "JUPYTER_CONFIG_PATH": str(CONFIG_FOLDER),
+        **jupyter_paths({"JUPYTER_CONFIG_PATH": str(CONFIG_FOLDER)}),
         "JUPYTERHUB_ROOT_DIR": home,
         "PATH": _path(env.get("PATH", os.defpath)),
     }
