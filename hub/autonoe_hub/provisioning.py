@@ -54,13 +54,8 @@ class Provisioner:
         self._running: dict[str, _Attempt] = {}
         self._usable: set[int] = set()
 
-    async def prepare(
-        self, name: str, groups: Iterable[str] | None, *, timeout_s: float
-    ) -> Account:
-        """Return the account ``name``, made ready if that takes less than ``timeout_s``.
-
-        Otherwise the server starts with what is there, and the attempt goes on behind it until it
-        succeeds: the credential agent in the server picks the proof up when it appears.
+    async def begin(self, name: str, groups: Iterable[str] | None) -> Account:
+        """Start to make the account ready and return what it will be, with a home to start in.
 
         Parameters
         ----------
@@ -68,27 +63,38 @@ class Provisioner:
             The account's name.
         groups : iterable of str or None
             Projects as the login said; None keeps those that the account has.
-        timeout_s : float
-            Longest wait, in seconds.
 
         Raises
         ------
         AutonoeError
-            If the account cannot exist here: its name is taken, or it needs a UID that this
-            platform cannot give.
+            If the account cannot exist here: it needs a UID that this platform cannot give, or one
+            that could not run a server.
         """
         wanted = await asyncio.to_thread(self._wanted, name, groups)
         attempt = self._running.get(wanted.slug)
         if attempt is None or attempt.ended.done():
-            attempt = _Attempt(wanted)
+            attempt = self._running[wanted.slug] = _Attempt(wanted)
             attempt.task = asyncio.create_task(self._until_done(attempt))
-            self._running[wanted.slug] = attempt
-        await asyncio.wait({attempt.first}, timeout=timeout_s)
-        if attempt.ended.done():
-            return attempt.ended.result()
-        log.warning("%s: starting before storage and secrets could be checked", wanted.slug)
         await asyncio.to_thread(self._home, wanted)
         return wanted
+
+    async def settle(self, account: Account, *, timeout_s: float) -> None:
+        """Wait until ``account`` is ready, or the first attempt has failed, or time is up.
+
+        In the two latter cases the attempts go on behind the server: its credential agent picks
+        the proof of identity up when it appears.
+
+        Raises
+        ------
+        AutonoeError
+            If the account can never be made ready, for example because its name is taken.
+        """
+        attempt = self._running[account.slug]
+        await asyncio.wait({attempt.first}, timeout=timeout_s)
+        if attempt.ended.done():
+            attempt.ended.result()
+        else:
+            log.warning("%s: started before storage and secrets could be checked", account.slug)
 
     def _wanted(self, name: str, groups: Iterable[str] | None) -> Account:
         uid = uids.assign(self._layout, name)
@@ -135,7 +141,7 @@ class Provisioner:
         """Make sure of the one folder that a process cannot start without."""
         home = self._layout.home(wanted.name)
         home.mkdir(mode=0o700, exist_ok=True)
-        if wanted.uid is not None:
+        if wanted.uid is not None and home.stat().st_uid != wanted.uid:
             os.chown(home, wanted.uid, wanted.uid)
 
 

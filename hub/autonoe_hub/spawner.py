@@ -9,16 +9,18 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from jupyterhub.spawner import LocalProcessSpawner
+from jupyterhub.spawner import LocalProcessSpawner, SpawnException
 from traitlets import Float, Instance, Integer, Unicode, default
 
 from autonoe.accounts import Account
 from autonoe.embedded.layout import Layout
+from autonoe.errors import AutonoeError
 from autonoe.names import slug
 from autonoe_hub import environment, processes
 from autonoe_hub.provisioning import provisioner
 
 _LOG_BYTES = 10 * 2**20
+_STATUS = {"conflict": 409, "forbidden": 403, "needs_root": 403, "unavailable": 503}
 
 
 class AccountSpawner(LocalProcessSpawner):  # type: ignore[misc]  # the base publishes no types
@@ -49,9 +51,19 @@ class AccountSpawner(LocalProcessSpawner):  # type: ignore[misc]  # the base pub
 
     async def start(self) -> tuple[str, int]:
         """Start the process and return where it will listen."""
-        self.account = await provisioner(self.layout).prepare(
-            self.user.name, self._groups(), timeout_s=self.provision_timeout_s
-        )
+        try:
+            return await self._start()
+        except AutonoeError as error:
+            # The person is told what to do next; a traceback would help neither them nor the log.
+            raise SpawnException(
+                " ".join(filter(None, (error.message, error.hint))),
+                reason=error.code,
+                status_code=_STATUS.get(error.code, 500),
+            ) from error
+
+    async def _start(self) -> tuple[str, int]:
+        people = provisioner(self.layout)
+        self.account = await people.begin(self.user.name, self._groups())
         with self._open_log() as log:
             self.popen_kwargs = {
                 **environment.process_options(self.layout, self.account),
@@ -61,6 +73,8 @@ class AccountSpawner(LocalProcessSpawner):  # type: ignore[misc]  # the base pub
             }
             address: tuple[str, int] = await super().start()
         self.identity = processes.identity(self.pid)
+        # The server takes seconds to import what it needs; the account is made ready meanwhile.
+        await people.settle(self.account, timeout_s=self.provision_timeout_s)
         return address
 
     def _groups(self) -> list[str] | None:

@@ -16,6 +16,7 @@ from autonoe.embedded.files import read_json
 from autonoe.embedded.layout import Layout
 from autonoe.embedded.platform_file import PlatformFile
 from autonoe.errors import (
+    AutonoeError,
     ConflictError,
     ForbiddenError,
     InvalidInputError,
@@ -79,9 +80,7 @@ def add(
         raise InvalidInputError(
             f"{name!r} cannot be a login name.", hint="Use letters, digits, - . _ and @."
         )
-    uid = uids.assign(layout, name)
-    if uid is not None:
-        uids.check_usable(layout, uid)
+    uid = _usable_uid(layout, name)
     accounts = Accounts(AdminSettings.from_layout(layout))
     known = _find(accounts, name)
     account = accounts.ensure(
@@ -187,6 +186,19 @@ def _require_owner(layout: Layout) -> None:
             hint="Run the command as that user; for a platform of root, with sudo.",
             code="not_owner",
         )
+
+
+def _usable_uid(layout: Layout, name: str) -> int | None:
+    known = uids.recorded(layout, name)
+    uid = uids.assign(layout, name)
+    try:
+        if uid is not None:
+            uids.check_usable(layout, uid)
+    except AutonoeError:
+        if known is None:
+            uids.forget(layout, name)
+        raise
+    return uid
 
 
 def _find(accounts: Accounts, name: str) -> Account | None:

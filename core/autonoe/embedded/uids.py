@@ -31,9 +31,12 @@ _CHECK_TIMEOUT_S = 30
 
 # Runs as the account: can it start this interpreter, import the server, and reach its home?
 _PROBE = """
-import importlib.util, os, sys missing = [m for m in ("autonoe", "autonoe_hub", "jupyterhub",
-"jupyterlab") if not importlib.util.find_spec(m)] sys.exit("cannot import " + ", ".join(missing) if
-missing else os.stat(sys.argv[1]) and 0)
+import importlib.util, os, sys
+needed = ("autonoe", "autonoe_hub", "jupyterhub", "jupyterlab")
+missing = [name for name in needed if importlib.util.find_spec(name) is None]
+if missing:
+    sys.exit("cannot import " + ", ".join(missing))
+os.stat(sys.argv[1])
 """
 
 
@@ -174,7 +177,9 @@ def _file(layout: Layout) -> Path:
 @contextmanager
 def _registry(layout: Layout) -> Iterator[dict[str, int]]:
     path = _file(layout)
-    with path.with_suffix(".lock").open("w") as lock:
+    # 0600: whoever can open a lock can also hold it, and keep everybody else waiting.
+    descriptor = os.open(path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         content = read_json(path)
         known = dict(content) if isinstance(content, dict) else {}
