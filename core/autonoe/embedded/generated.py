@@ -7,14 +7,14 @@ import json
 from autonoe.embedded.layout import Layout
 
 SEAL_KEY = "openbao-seal.key"
-PLATFORM_SECRET_ID = "hub-approle-secret-id"
+PLATFORM_SECRET_ID = "hub-approle-secret-id"  # noqa: S105  a file's name
 S3_ADMIN = "s3-admin.json"
 S3_MLFLOW = "s3-mlflow.json"
 STS_SIGNING_KEY = "sts-signing-key"
 WEED_JWT_KEYS = "weed-jwt.json"
 MLFLOW_ADMIN = "mlflow-admin.json"
 MLFLOW_FLASK = "mlflow-flask-secret"
-HUB_SUPERVISOR_TOKEN = "hub-supervisor-token"
+HUB_SUPERVISOR_TOKEN = "hub-supervisor-token"  # noqa: S105  a file's name
 HUB_COOKIE = "hub-cookie-secret"
 HUB_CRYPT_KEY = "hub-crypt-key"
 TRAEFIK_API = "hub-proxy-token"

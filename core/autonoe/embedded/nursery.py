@@ -44,7 +44,7 @@ class NurseryConfig(BaseModel):
     absent: tuple[str, ...] = ()
     """Optional libraries that the application shall not find: they cost memory and are not used."""
     secret_env: dict[str, Path] = {}
-    """Variables that hold a secret, and their files: what a process sets itself is not in ``/proc``."""
+    """Variables that hold a secret, and their files: what is set later is not in ``/proc``."""
     log: Path
     """Log file of the children."""
 
@@ -61,6 +61,7 @@ def main() -> None:
     gc.disable()
     importlib.import_module(config.app.partition(":")[0])
     importlib.import_module("uvicorn")
+    gc.collect()
     # Objects of the nursery live for ever; left alone by the collector, their pages stay shared.
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)

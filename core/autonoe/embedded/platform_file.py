@@ -65,8 +65,19 @@ class PlatformFile(BaseModel):
     @classmethod
     def create(cls, *, host: str, port: int, owner: str) -> PlatformFile:
         """Return a new one with internal ports that are free now."""
-        chosen = ports.choose(len(_INTERNAL))
-        return cls(host=host, port=port, owner=owner, **dict(zip(_INTERNAL, chosen, strict=True)))
+        # SeaweedFS's own worker looks for the administration at 10000 above, whatever it is told.
+        admin, admin_grpc = ports.choose_pair(10_000)
+        names = [name for name in _INTERNAL if not name.startswith("weed_admin")]
+        taken = {admin, admin_grpc, port}
+        numbers = [n for n in ports.choose(len(names) + len(taken)) if n not in taken]
+        return cls(
+            host=host,
+            port=port,
+            owner=owner,
+            weed_admin=admin,
+            weed_admin_grpc=admin_grpc,
+            **dict(zip(names, numbers, strict=False)),
+        )
 
     @classmethod
     def load(cls, layout: Layout) -> PlatformFile:

@@ -35,6 +35,14 @@ def choose(count: int) -> list[int]:
     return sorted(chosen)
 
 
+def choose_pair(distance: int) -> tuple[int, int]:
+    """Return two ports of loopback that are free now, the second ``distance`` above the first."""
+    while True:
+        port = _LOWEST + secrets.randbelow(_HIGHEST - distance - _LOWEST)
+        if is_free(port) and is_free(port + distance):
+            return port, port + distance
+
+
 def first_free(preferred: int, host: str, *, tries: int = 100) -> int:
     """Return ``preferred`` or the next port above it that is free on ``host``, as Jupyter does."""
     for port in range(preferred, preferred + tries):

@@ -1,7 +1,8 @@
-"""What the system knows of processes: who is still the same, who belongs together, what they use."""
+"""What the system knows of processes: who is still the same, who belongs together."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterable, Mapping
@@ -64,7 +65,7 @@ def group_members(group: int) -> list[int]:
 
 
 def leaderless(record: Mapping[str, Any]) -> bool:
-    """Return whether the process of ``record`` (``pid``, ``identity``) is gone, in this very boot."""
+    """Return whether the process of ``record`` (``pid``, ``identity``) ended since this boot."""
     pid, known = record.get("pid"), str(record.get("identity"))
     return isinstance(pid, int) and identity(pid) is None and known.startswith(_boot_id())
 
@@ -93,10 +94,8 @@ def _memory_of(pid: int) -> int:
 
 def signal_group(group: int, number: signal.Signals) -> None:
     """Send ``number`` to every process of ``group``; those that are gone already do not matter."""
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def of_platform(layout: Layout) -> list[int]:

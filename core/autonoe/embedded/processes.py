@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 _PROBE_INTERVAL_S = 0.1
 _STEADY_S = 10.0
-"""A process that was ready for this long restarts at once; one that was not waits longer each time."""
+"""Seconds: a process that was ready for so long restarts at once, another one after a pause."""
 _MAX_BACKOFF_S = 10.0
 
 
@@ -213,23 +213,7 @@ class ManagedProcess:
         return False
 
     async def _execute(self, spec: ProcessSpec) -> int:
-        spec.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(spec.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "ab", buffering=0) as output:
-            output.write(f"=== {datetime.now(UTC):%FT%TZ} autonoe starts {spec.name}\n".encode())
-            self._child = subprocess.Popen(
-                spec.argv,
-                env={**spec.env, **self._mark},
-                cwd=spec.cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                umask=0o077,
-                user=spec.uid,
-                group=spec.gid,
-                extra_groups=[] if spec.uid is not None else None,
-            )
+        self._child = await asyncio.to_thread(_spawn, spec, self._mark)
         return self._child.pid
 
     async def _end(self, number: signal.Signals = signal.SIGTERM) -> None:
@@ -278,6 +262,26 @@ class ManagedProcess:
             process_table.signal_group(record["pid"], signal.SIGKILL)
 
 
+def _spawn(spec: ProcessSpec, mark: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    spec.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(spec.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "ab", buffering=0) as output:
+        output.write(f"=== {datetime.now(UTC):%FT%TZ} autonoe starts {spec.name}\n".encode())
+        return subprocess.Popen(
+            spec.argv,
+            env={**spec.env, **mark},
+            cwd=spec.cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            umask=0o077,
+            user=spec.uid,
+            group=spec.gid,
+            extra_groups=[] if spec.uid is not None else None,
+        )
+
+
 async def _exit_of(pid: int) -> None:
     """Return when ``pid`` has ended; it need not be our child."""
     try:
@@ -286,12 +290,17 @@ async def _exit_of(pid: int) -> None:
         return
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(descriptor, lambda: ended.done() or ended.set_result(None))
+    loop.add_reader(descriptor, _settle, ended)
     try:
         await ended
     finally:
         loop.remove_reader(descriptor)
         os.close(descriptor)
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _how(code: int) -> str:

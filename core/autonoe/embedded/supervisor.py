@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from autonoe import __version__
-from autonoe.embedded import launching, process_table, rotation, routes
+from autonoe.embedded import launching, process_table, rotation
 from autonoe.embedded.catalogue import build
 from autonoe.embedded.components.base import Component, Context
 from autonoe.embedded.control import ControlServer
@@ -32,21 +32,6 @@ log = logging.getLogger("autonoe.supervisor")
 _HOUSEKEEPING_S = 2.0
 _CANNOT_RUN = 3
 """Exit status that tells the guard not to try again."""
-
-
-class HubRoutes:
-    """Routes of the hub's proxy, as :class:`Deployments` needs them."""
-
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
-
-    async def add(self, name: str, target: str) -> None:
-        """Let ``/services/<name>/`` lead to ``target``."""
-        await asyncio.to_thread(routes.add_route, self._layout, name, target)
-
-    async def remove(self, name: str) -> None:
-        """Take the route away."""
-        await asyncio.to_thread(routes.remove_route, self._layout, name)
 
 
 class Supervisor:
@@ -64,7 +49,7 @@ class Supervisor:
         }
         self.problems: dict[str, AutonoeError] = {}
         """What keeps a component from being started at all."""
-        self.deployments = Deployments(layout, self.platform, HubRoutes(layout))
+        self.deployments = Deployments(layout, self.platform)
         self._stopping = asyncio.Event()
         self._control = ControlServer(
             layout.control_socket,
@@ -99,6 +84,7 @@ class Supervisor:
             log.warning("the guard is gone; a new one and a new supervisor take over")
             for process in self.processes.values():
                 process.detach()
+            self.deployments.detach()
         else:
             await self._end_everything()
         await self._control.stop()

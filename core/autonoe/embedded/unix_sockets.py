@@ -12,7 +12,7 @@ from pathlib import Path
 
 @contextmanager
 def _short(path: Path) -> Iterator[str]:
-    """Yield a name of ``path`` within the 107 bytes that the system allows in a socket's address."""
+    """Yield a name of ``path`` within the 107 bytes that a socket's address may have."""
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
     try:
         yield f"/proc/self/fd/{folder}/{path.name}"

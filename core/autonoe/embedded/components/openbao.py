@@ -68,7 +68,7 @@ def component(context: Context) -> Component:
             name=NAME,
             argv=(program(), "server", f"-config={config}"),
             env=context.environment(
-                GOMEMLIMIT="100MiB",
+                GOMEMLIMIT="250MiB",
                 GOGC="50",
                 **{PLATFORM_SECRET_ENV: generated.read(layout, generated.PLATFORM_SECRET_ID)},
             ),

@@ -90,7 +90,7 @@ def component(context: Context) -> Component:
                 "-disableHttp",
                 *(f"-{name}={value}" for name, value in flags.items()),
             ),
-            env=context.environment(GOMEMLIMIT="160MiB", GOGC="50", **door_keys(layout)),
+            env=context.environment(GOMEMLIMIT="400MiB", GOGC="50", **door_keys(layout)),
             log=layout.log(NAME),
             probe=probes.http(platform.s3, "/healthz"),
             cwd=folder,
