@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from typing import Any
 
+from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Type
 from traitlets.config import Config
@@ -82,16 +83,7 @@ def _server_defaults() -> Config:
     # Another account's process may listen on this machine's loopback: /proxy/PORT/ would run its
     # pages as this person (security-and-faults 23). Named servers, such as mlflow, are not hosts.
     defaults.ServerProxy.host_allowlist = []
-    if _has_kernel():
+    # By name only: reading a spec would make the provisioner factory before it is configured.
+    if KERNEL in KernelSpecManager().find_kernel_specs():
         defaults.MultiKernelManager.default_kernel_name = KERNEL
     return defaults
-
-
-def _has_kernel() -> bool:
-    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
-
-    try:
-        KernelSpecManager().get_kernel_spec(KERNEL)
-    except NoSuchKernel:
-        return False
-    return True

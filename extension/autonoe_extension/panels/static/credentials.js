@@ -2,8 +2,8 @@
 //
 // Time: the countdown runs here from absolute times, so it stays right while the kernel is busy.
 // News come from the server's own /autonoe/status, which does not count as activity: an open panel
-// must not keep an idle kernel or server alive. Where that route is out of reach (another kind of
-// front end), the kernel is asked, only on demand and when a renewal is due.
+// must not keep an idle kernel or server alive. The kernel is asked where that route is out of reach
+// or speaks of another account than the kernel's; then only on demand and when a renewal is due.
 
 const POLL_MS = 30_000;
 const SVG = "http://www.w3.org/2000/svg";
@@ -312,9 +312,9 @@ function render({ model, el }) {
   }
   async function news(byHand) {
     askedAt = Date.now();
-    const answer = fromServer || byHand ? await fetchView(aborter.signal) : null;
+    const answer = view.account && (fromServer || byHand) ? await fetchView(aborter.signal) : null;
     if (aborter.signal.aborted) return;
-    if (answer) { fromServer = true; show(answer); return; }
+    if (answer?.account === view.account && view.account) { fromServer = true; show(answer); return; }
     fromServer = false;
     model.send({ type: "refresh" });            // answered when the kernel is free
   }
