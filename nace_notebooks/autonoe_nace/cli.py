@@ -16,7 +16,11 @@ from autonoe.errors import InvalidInputError
 if TYPE_CHECKING:
     from autonoe_nace.data import Dataset
 
-_ELSEWHERE = {"serve": "autonoe_nace.serving.cli:serve", "demo": "autonoe_nace.demo:demo"}
+_ELSEWHERE = {
+    "serve": "autonoe_nace.serving.cli:serve",
+    "etl": "autonoe_nace.logs.cli:etl",
+    "demo": "autonoe_nace.demo:demo",
+}
 _DEFAULT_NOMENCLATURE = "ateco2025"
 
 

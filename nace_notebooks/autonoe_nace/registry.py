@@ -29,6 +29,7 @@ from autonoe_nace.tracking import (
     TrackedRun,
     mlflow_errors,
     personal_name,
+    quiet_client,
 )
 
 CHAMPION = "champion"
@@ -73,14 +74,14 @@ def register(
         Such as ``champion``.
     """
     name = name or personal_name()
-    client = MlflowClient()
+    client = quiet_client()
     with mlflow_errors("register the model"):
         try:
-            client.get_registered_model(name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
+            # asking first would not do: a name that is free answers like one that is forbidden
             client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
         version = _version_of(client, name, run)
         client.set_registered_model_alias(name, alias, version)
     return RegisteredVersion(name, version, run.model_sha256, alias)
@@ -100,7 +101,7 @@ def fetch(uri: str, cache: Path) -> tuple[Path, RegisteredVersion]:
         ``not_found``, ``forbidden`` or ``unavailable`` from MLflow.
     """
     wanted = ModelUri.parse(uri)
-    client = MlflowClient()
+    client = quiet_client()
     with mlflow_errors(f"fetch {uri}"):
         entry = (
             client.get_model_version_by_alias(wanted.name, wanted.alias)
@@ -124,24 +125,27 @@ def _version_of(client: MlflowClient, name: str, run: TrackedRun) -> str:
     for entry in client.search_model_versions(f"name = '{name}'"):
         if entry.tags.get(ID_TAG) == run.model_id:
             return str(entry.version)
-    source = f"{client.get_run(run.run_id).info.artifact_uri}/{ARTIFACT_PATH}"
     created = client.create_model_version(
         name,
-        source=source,
+        source=f"{run.artifacts}/{ARTIFACT_PATH}",
         run_id=run.run_id,
+        await_creation_for=None,
         tags={SHA_TAG: run.model_sha256, ID_TAG: run.model_id},
     )
     return str(created.version)
 
 
 def _download(source: str, folder: Path, digest: str, model_id: str) -> None:
-    """Fetch the native files only: whatever else the artefact holds is never read."""
+    """Fetch the artefact and keep the native files: whatever else it holds is never read."""
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as temporary:
         target = Path(temporary) / "model"
         target.mkdir()
+        fetched = Path(download_artifacts(artifact_uri=source, dst_path=temporary))
         for name in MODEL_FILES:
-            download_artifacts(artifact_uri=f"{source}/{name}", dst_path=str(target))
+            file = fetched / name
+            if file.is_file() and not file.is_symlink():
+                file.rename(target / name)
         manifest = Manifest.read(target)
         if (manifest.hashes["model"], manifest.id) != (digest, model_id):
             raise InvalidInputError(

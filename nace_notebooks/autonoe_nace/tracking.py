@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Metric, Param, RunInfo, RunTag
 from mlflow.exceptions import MlflowException
 
 from autonoe.errors import AutonoeError, UnavailableError
@@ -36,6 +36,8 @@ class TrackedRun:
     experiment_id: str
     model_id: str
     model_sha256: str
+    artifacts: str
+    """Address of the run's artefacts."""
     reused: bool = False
     """True when this very model had been tracked before and nothing was written."""
 
@@ -91,7 +93,7 @@ def track(
         ``unavailable`` from MLflow.
     """
     manifest = Manifest.read(model_dir)
-    client = MlflowClient()
+    client = quiet_client()
     with mlflow_errors("log the run"):
         experiment_id = _experiment(client, experiment or personal_name())
         known = client.search_runs(
@@ -100,7 +102,7 @@ def track(
             max_results=1,
         )
         if known:
-            return _tracked(known[0].info.run_id, experiment_id, manifest, reused=True)
+            return _tracked(known[0].info, manifest, reused=True)
         run = client.create_run(experiment_id, run_name=run_name)
         run_id = run.info.run_id
         try:
@@ -113,7 +115,17 @@ def track(
             client.set_terminated(run_id, "FAILED")
             raise
         client.set_terminated(run_id, "FINISHED")
-    return _tracked(run_id, experiment_id, manifest)
+    return _tracked(run.info, manifest)
+
+
+def quiet_client() -> MlflowClient:
+    """Return a client that prints neither bars nor links.
+
+    The links would lead to the agent on loopback, which a browser may not use.
+    """
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    return MlflowClient()
 
 
 class mlflow_errors:  # noqa: N801  reads as a verb at the call: with mlflow_errors("log the run")
@@ -158,10 +170,15 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield name, value
 
 
-def _tracked(
-    run_id: str, experiment_id: str, manifest: Manifest, *, reused: bool = False
-) -> TrackedRun:
-    return TrackedRun(run_id, experiment_id, manifest.id, manifest.hashes["model"], reused)
+def _tracked(info: RunInfo, manifest: Manifest, *, reused: bool = False) -> TrackedRun:
+    return TrackedRun(
+        run_id=info.run_id,
+        experiment_id=info.experiment_id,
+        model_id=manifest.id,
+        model_sha256=manifest.hashes["model"],
+        artifacts=info.artifact_uri,
+        reused=reused,
+    )
 
 
 def _experiment(client: MlflowClient, name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import uvicorn
+from threadpoolctl import threadpool_limits
 
 from autonoe_nace.model_uri import PREFIX
 from autonoe_nace.serving.app import ServingApp
@@ -37,4 +38,6 @@ def serve(settings: ServingSettings) -> None:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=10,
     )
-    uvicorn.Server(config).run()
+    # the products are small: with a second thread each waits for the other, five times slower
+    with threadpool_limits(limits=1):
+        uvicorn.Server(config).run()
