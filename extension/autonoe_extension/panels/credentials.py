@@ -17,6 +17,7 @@ from autonoe_extension.credentials_view import credentials_view, problem_view
 from autonoe_extension.messages import LANGUAGES, catalogues
 from autonoe_extension.panels.access_test import AccessTest
 from autonoe_extension.panels.agent_client import agent_status
+from autonoe_extension.panels.written_forms import written_forms
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -41,7 +42,7 @@ class CredentialsPanel(anywidget.AnyWidget):
     def __init__(self, language: str = "") -> None:
         view = _read_view()
         super().__init__(
-            view=view, equivalents=[], messages=catalogues(), language=language
+            view=view, equivalents=written_forms(view), messages=catalogues(), language=language
         )
         self.on_msg(self._on_message)
 

@@ -167,13 +167,13 @@ function equivalentsBox(actions, t) {
     });
     if (focus) tabs[index].focus();
     panel.setAttribute("aria-label", tools[index]);
-    panel.replaceChildren(...actions.map((action) => {
+    panel.replaceChildren(...actions.flatMap((action) => {
       const form = action.forms.find((candidate) => candidate.tool === tools[index]);
-      return h("section", {},
-        h("h4", {}, action.title),
-        form ? h("div", { class: "autonoe-code" },
-          h("pre", { tabindex: "0" }, form.code), copyButton(form.code, action.title, t))
-          : h("p", { class: "autonoe-quiet" }, t("equivalents.none")));
+      const title = t(`action.${action.key}`, { what: action.what });
+      return !form ? [] : [h("section", {},
+        h("h4", {}, title),
+        h("div", { class: "autonoe-code" },
+          h("pre", { tabindex: "0" }, form.code), copyButton(form.code, title, t)))];
     }));
   }
   select(0);
