@@ -11,9 +11,9 @@ from traitlets import Instance
 
 from autonoe.embedded.layout import Layout
 from autonoe.embedded.links import Ticket
+from autonoe.embedded.login_names import login_name
 from autonoe.embedded.uids import account_exists, require_separation
 from autonoe.errors import AutonoeError
-from autonoe.names import normalise_name
 from autonoe_hub.handlers import LinkHandler
 from autonoe_hub.messages import CATALOGUE
 
@@ -47,7 +47,7 @@ class LinkAuthenticator(Authenticator):  # type: ignore[misc]  # the base publis
     def normalize_username(self, username: str) -> str:
         """Return the form in which names are compared; "" (refused) for an impossible one."""
         try:
-            return normalise_name(username)
+            return login_name(username)
         except AutonoeError:
             return ""
 

@@ -14,6 +14,7 @@ import jupyterhub.log
 
 from autonoe.embedded.layout import Layout, default_data_dir
 from autonoe_hub import oidc
+from autonoe_hub.scrub import LOGGING_CONFIG
 from autonoe_hub.settings import HubSettings, read_oidc
 
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
@@ -46,6 +47,7 @@ def everywhere(c: Any) -> None:
     """Set what holds for each hub of ours."""
     if "ticket" not in jupyterhub.log.SCRUB_PARAM_KEYS:
         jupyterhub.log.SCRUB_PARAM_KEYS = (*jupyterhub.log.SCRUB_PARAM_KEYS, "ticket")
+    c.JupyterHub.logging_config = {**LOGGING_CONFIG, **c.JupyterHub.get("logging_config", {})}
     if not c.Spawner.get("default_url"):
         c.Spawner.default_url = "/lab"
     settings = dict(c.JupyterHub.get("tornado_settings", {}))

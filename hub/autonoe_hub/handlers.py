@@ -50,6 +50,8 @@ class LinkHandler(BaseHandler):  # type: ignore[misc]  # the base publishes no t
             return
         account = normalise_name(redeemed.account)
         target = local_path(self.get_query_argument("next", "")) or local_path(redeemed.next_path)
+        # JupyterHub's own rule for the next address is laxer, so it must not see this one.
+        self.request.arguments.pop("next", None)
         current = self.current_user
         if current is not None and current.name != account:
             # The ticket is spent; the form carries a new one.
@@ -63,11 +65,12 @@ class LinkHandler(BaseHandler):  # type: ignore[misc]  # the base publishes no t
 
     async def post(self) -> None:
         """Sign the present account out, then follow the link (the form of the question above)."""
-        if not self.ticket:
+        ticket = take_ticket(self.request)  # of the form, which was not read yet at initialize
+        if not ticket:
             await self._refuse()
             return
         self.clear_login_cookie()
-        query = {"ticket": self.ticket}
+        query = {"ticket": ticket}
         if target := local_path(self.get_body_argument("next", "")):
             query["next"] = target
         # A request of its own: the old session's identifier must not enter the new one.

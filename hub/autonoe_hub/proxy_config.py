@@ -23,7 +23,7 @@ HEADERS_MIDDLEWARE = "autonoe-headers"
 SANDBOX_MIDDLEWARE = "autonoe-sandbox"
 MIDDLEWARES = {
     HEADERS_MIDDLEWARE: {
-        "headers": {"contentTypeNosniff": True, "referrerPolicy": "same-origin"},
+        "headers": {"contentTypeNosniff": True},
     },
     # A deployment answers on the same host as everyone's notebooks. In a sandbox its pages run
     # their scripts in an origin of their own: they can neither read the hub's cookies nor act

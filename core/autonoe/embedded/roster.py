@@ -14,12 +14,12 @@ from autonoe.accounts import Account, Accounts, AdminSettings
 from autonoe.embedded import hub_api, links, uids
 from autonoe.embedded.files import read_json
 from autonoe.embedded.layout import Layout
+from autonoe.embedded.login_names import login_name
 from autonoe.embedded.platform_file import PlatformFile
 from autonoe.errors import (
     AutonoeError,
     ConflictError,
     ForbiddenError,
-    InvalidInputError,
     NotFoundError,
     UnavailableError,
 )
@@ -76,10 +76,7 @@ def add(
         If the platform does not run.
     """
     _require_owner(layout)
-    if "/" in name or not normalise_name(name).strip("."):
-        raise InvalidInputError(
-            f"{name!r} cannot be a login name.", hint="Use letters, digits, - . _ and @."
-        )
+    login_name(name)
     uid = _usable_uid(layout, name)
     accounts = Accounts(AdminSettings.from_layout(layout))
     known = _find(accounts, name)
