@@ -16,6 +16,7 @@ import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import urllib3
@@ -206,7 +207,7 @@ class Accounts:
                     users.set_password(account.slug, secrets.token_urlsafe(32))
             if purge:
                 enrolment.delete_secrets(client, f"users/{account.slug}")
-                self._storage().delete_bucket(user_bucket(account.name))
+                self._storage.delete_bucket(user_bucket(account.name))
                 shutil.rmtree(self._layout.home(account.name), ignore_errors=True)
             shutil.rmtree(self._layout.account(account.name))
 
@@ -223,7 +224,7 @@ class Accounts:
             self._mlflow_user(account, client)
 
     def _buckets(self, account: Account) -> None:
-        storage = self._storage()
+        storage = self._storage
         storage.ensure_bucket(PUBLIC_BUCKET, _PUBLIC_OWNER)
         storage.ensure_bucket(user_bucket(account.name), account.name)
         for group in account.groups:
@@ -300,6 +301,7 @@ class Accounts:
         client.login_approle(PLATFORM_ROLE_ID, secret_id)
         return client
 
+    @cached_property
     def _storage(self) -> Storage:
         return Storage(
             self._admin.s3_url, generated.read_document(self._layout, generated.S3_ADMIN)

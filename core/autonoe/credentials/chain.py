@@ -95,7 +95,8 @@ class IdentityChain:
         return assume_role(
             self._settings.s3_url,
             self._identity_token(),
-            session_name=self._settings.slug,
+            # Two characters at least; a slug may have one.
+            session_name=f"user-{self._settings.slug}",
             ttl_s=self._settings.session_ttl_s,
             timeout_s=self._timeout_s,
         )

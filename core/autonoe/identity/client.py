@@ -43,6 +43,8 @@ class OpenBaoClient:
             Without the server's text when that could quote what was sent.
         """
         headers = {"X-Vault-Request": "true"}
+        if method == "PATCH":
+            headers["Content-Type"] = "application/merge-patch+json"
         if self.token:
             headers["X-Vault-Token"] = self.token
         try:
