@@ -121,11 +121,11 @@ def status(data_dir: Path, as_json: bool) -> None:
 @json_option
 def doctor(data_dir: Path, as_json: bool) -> Any:
     """Look for what is wrong and say the next step; exit code 1 if something is."""
-    from autonoe.embedded import doctor as checks
+    from autonoe.embedded.doctor import examine, healthy, show
 
-    findings = checks.examine(Layout(data_dir.absolute()))
+    findings = examine(Layout(data_dir.absolute()))
     if as_json:
-        print_json({"ok": checks.healthy(findings), "checks": [f.as_dict() for f in findings]})
+        print_json({"ok": healthy(findings), "checks": [f.as_dict() for f in findings]})
     else:
-        checks.show(findings)
-    return 0 if checks.healthy(findings) else 1
+        show(findings)
+    return 0 if healthy(findings) else 1

@@ -20,6 +20,7 @@ Handler = Callable[[dict[str, Any], int], Awaitable[Any]]
 
 _MAX_LINE = 1 << 20
 _REQUEST_TIMEOUT_S = 10.0
+_FINISH_S = 2.0
 
 
 def call(path: Path, op: str, *, timeout_s: float = 30.0, **args: Any) -> Any:
@@ -87,6 +88,7 @@ class ControlServer:
         self.public = public
         self.private = private
         self._server: asyncio.Server | None = None
+        self._open: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:
         """Listen; a socket that a dead supervisor left is replaced."""
@@ -94,12 +96,17 @@ class ControlServer:
         self._server = await asyncio.start_unix_server(self._serve, sock=listening, limit=_MAX_LINE)
 
     async def stop(self) -> None:
-        """Stop listening and remove the socket."""
+        """Stop listening, remove the socket and finish the answers under way (at most 2 s)."""
         if self._server is not None:
             self._server.close()
             self.path.unlink(missing_ok=True)
+        if self._open:
+            await asyncio.wait(self._open, timeout=_FINISH_S)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if task := asyncio.current_task():
+            self._open.add(task)
+            task.add_done_callback(self._open.discard)
         try:
             uid = unix_sockets.peer_uid(writer.get_extra_info("socket"))
             try:

@@ -9,7 +9,8 @@ import shutil
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -69,8 +70,11 @@ def _pins() -> dict[str, str]:
 
 def _does_not_run(name: str) -> str:
     """Return why the program of the component cannot be executed; empty when it can."""
-    programs = {"openbao": openbao.program, "seaweedfs": lambda: script("weed")}
-    programs["traefik"] = lambda: script("traefik")
+    programs: dict[str, Callable[[], str]] = {
+        "openbao": openbao.program,
+        "seaweedfs": partial(script, "weed"),
+        "traefik": partial(script, "traefik"),
+    }
     if name not in programs:
         return ""
     try:
@@ -140,11 +144,7 @@ def proxy_variables() -> Finding:
     proxies = {k: v for k, v in urllib.request.getproxies_environment().items() if k != "no"}
     if not proxies:
         return ok("proxy variables", "none set")
-    hidden = [
-        name
-        for name in ("127.0.0.1", "localhost")
-        if not urllib.request.proxy_bypass_environment(name)
-    ]
+    hidden = [name for name in ("127.0.0.1", "localhost") if not urllib.request.proxy_bypass(name)]
     if hidden:
         return problem(
             "proxy variables",

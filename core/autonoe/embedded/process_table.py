@@ -57,11 +57,17 @@ def started_s_ago(pid: int) -> float:
 
 def group_members(group: int) -> list[int]:
     """Return the living processes of the process group ``group``."""
-    return [
-        pid
-        for pid in psutil.pids()
-        if (fields := _stat(pid)) and int(fields[2]) == group and fields[0] not in {"Z", "X"}
-    ]
+    return groups().get(group, [])
+
+
+def groups() -> dict[int, list[int]]:
+    """Return the living processes of every process group, in one look."""
+    found: dict[int, list[int]] = {}
+    for pid in psutil.pids():
+        fields = _stat(pid)
+        if fields is not None and fields[0] not in {"Z", "X"}:
+            found.setdefault(int(fields[2]), []).append(pid)
+    return found
 
 
 def leaderless(record: Mapping[str, Any]) -> bool:

@@ -135,7 +135,8 @@ class Supervisor:
             rotation.rotate(path)
 
     async def _status(self, _: dict[str, Any], __: int) -> dict[str, Any]:
-        rows = [self._row(c) for c in self.components.values() if c.listed]
+        groups = await asyncio.to_thread(process_table.groups)
+        rows = [self._row(c, groups) for c in self.components.values() if c.listed]
         rows.append(
             {
                 "name": "supervisor",
@@ -162,7 +163,7 @@ class Supervisor:
             "components": rows,
         }
 
-    def _row(self, component: Component) -> dict[str, Any]:
+    def _row(self, component: Component, groups: dict[int, list[int]]) -> dict[str, Any]:
         process = self.processes[component.spec.name]
         group = [process, *(self.processes[name] for name in component.helpers)]
         problems = [self.problems[p.spec.name] for p in group if p.spec.name in self.problems]
@@ -173,7 +174,7 @@ class Supervisor:
             "state": "failed" if problem else process.state,
             "version": component.version,
             "address": component.address,
-            "pids": sorted({pid for p in group for pid in p.pids}),
+            "pids": sorted(pid for p in group if p.pid for pid in groups.get(p.pid, [])),
             "uptime_s": round(process.uptime_s, 1),
             "log": str(component.spec.log),
             "restarts": process.restarts,
