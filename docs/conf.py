@@ -12,6 +12,7 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 nitpicky = True
+smartquotes = False  # two hyphens are an option, not a dash
 
 html_theme = "pydata_sphinx_theme"
 html_title = "Autonoe"

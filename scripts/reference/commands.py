@@ -57,7 +57,7 @@ def page() -> str:
     for path, command in walk_commands():
         if path == "autonoe":
             continue
-        parts.append(f"## `{path}`\n")
+        parts.append(f"## {path}\n")
         parts.append(
             inspect.cleandoc((command.help or "").split("\f")[0].replace("\b\n", "")) + "\n"
         )

@@ -123,16 +123,16 @@ def test_the_two_commands_of_the_readme_are_targets_that_run_what_they_say() -> 
         assert "scripts/bootstrap.sh" in shown.stdout
 
 
-def test_every_guide_and_decision_can_be_reached() -> None:
-    """Sphinx collects both folders by pattern; a page in another place would be lost."""
-    pages = {p.relative_to(DOCS) for p in DOCS.rglob("*.md") if "_build" not in p.parts}
-    index = (DOCS / "index.md").read_text(encoding="utf-8")
-    listed = set(re.findall(r"^([\w/]+)$", index, flags=re.MULTILINE))
-    lost = [
-        str(page)
-        for page in pages
-        if page.parent.name not in {"guides", "adr"}
-        and page.name != "index.md"
-        and str(page.with_suffix("")) not in listed
-    ]
-    assert not lost
+def test_every_page_can_be_reached() -> None:
+    """Sphinx says so only on its console; a page that no table of contents lists is lost."""
+    for page in DOCS.rglob("*.md"):
+        if "_build" in page.parts or page == DOCS / "index.md":
+            continue
+        index = page.parent / ("README.md" if page.parent.name == "adr" else "index.md")
+        if page == index:
+            index = DOCS / ("architecture.md" if page.parent.name == "adr" else "index.md")
+        text = index.read_text(encoding="utf-8")
+        folder = index.parent
+        patterns = re.findall(r"^([\w/\[\]!*-]+)$", text, flags=re.MULTILINE)
+        listed = {found.with_suffix("") for p in patterns for found in folder.glob(f"{p}.md")}
+        assert page.with_suffix("") in listed, f"{page} is in no table of contents"
