@@ -73,12 +73,11 @@ def run(plan: Plan, backend: LocalBackend, step: Step) -> dict[str, Any]:
         top1 = scores["levels"][str(model.manifest.level)]["top1"]
         note["note"] = f"{top1['value']:.1%} right at level {model.manifest.level}"
     with step("Track in MLflow") as note:
-        tracked = tracking.track(
-            folder, scores, experiment=tracking.personal_name(account=plan.account)
-        )
+        # names of its own: a demo never moves the alias of a model that somebody works with
+        name = tracking.personal_name(DEPLOYMENT, account=plan.account)
+        tracked = tracking.track(folder, scores, experiment=name)
         note["note"] = f"run {tracked.run_id[:8]}{' (tracked before)' if tracked.reused else ''}"
     with step("Register as champion") as note:
-        name = tracking.personal_name(account=plan.account)
         version = registry.register(tracked, name=name)
         note["note"] = f"{version.uri}, version {version.version}"
     with step("Deploy behind REST") as note:

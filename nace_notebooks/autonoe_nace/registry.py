@@ -129,7 +129,7 @@ def _version_of(client: MlflowClient, name: str, run: TrackedRun) -> str:
         name,
         source=f"{run.artifacts}/{ARTIFACT_PATH}",
         run_id=run.run_id,
-        await_creation_for=None,
+        await_creation_for=0,
         tags={SHA_TAG: run.model_sha256, ID_TAG: run.model_id},
     )
     return str(created.version)

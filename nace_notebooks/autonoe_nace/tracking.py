@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunInfo, RunTag
 from mlflow.exceptions import MlflowException
 
-from autonoe.errors import AutonoeError, UnavailableError
+from autonoe.errors import AutonoeError, NotFoundError, UnavailableError
 from autonoe.names import slug
 from autonoe_nace.model.manifest import CARD_FILE, DATA_FILES, MANIFEST_FILE, Manifest
 
@@ -116,6 +116,45 @@ def track(
             raise
         client.set_terminated(run_id, "FINISHED")
     return _tracked(run.info, manifest)
+
+
+def last_run(experiment: str | None = None) -> TrackedRun:
+    """Return the newest finished run that holds a model.
+
+    Parameters
+    ----------
+    experiment : str, optional
+        Name of the experiment; by default ``nace-<account>``.
+
+    Raises
+    ------
+    AutonoeError
+        ``not_found`` when there is none yet; ``unavailable`` when MLflow does not answer.
+    """
+    name = experiment or personal_name()
+    client = quiet_client()
+    with mlflow_errors("find the last run"):
+        found = client.get_experiment_by_name(name)
+        runs = found and client.search_runs(
+            [found.experiment_id],
+            f"tags.`{ID_TAG}` != '' and attributes.status = 'FINISHED'",
+            max_results=1,
+            order_by=["attributes.start_time DESC"],
+        )
+    if not runs:
+        raise NotFoundError(
+            f"The experiment {name} holds no trained model yet.",
+            hint="Train one with the notebook 02-train-and-track, or `autonoe nace train`.",
+        )
+    tags = runs[0].data.tags
+    return TrackedRun(
+        run_id=runs[0].info.run_id,
+        experiment_id=runs[0].info.experiment_id,
+        model_id=tags[ID_TAG],
+        model_sha256=tags[SHA_TAG],
+        artifacts=runs[0].info.artifact_uri,
+        reused=True,
+    )
 
 
 def quiet_client() -> MlflowClient:

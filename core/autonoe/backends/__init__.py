@@ -1,1 +1,6 @@
 """Where things run: one interface, one implementation per mode of the platform."""
+
+from autonoe.backends.base import Deployment, DeploymentBackend, DeploymentRequest
+from autonoe.backends.local import backend
+
+__all__ = ["Deployment", "DeploymentBackend", "DeploymentRequest", "backend"]

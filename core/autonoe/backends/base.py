@@ -102,9 +102,8 @@ class DeploymentRequest:
             }.items()
         )
         return (
-            "from autonoe.backends import local\n"
-            "from autonoe.backends.base import DeploymentRequest\n\n"
-            f"deployment = local.backend().deploy(DeploymentRequest({arguments}))"
+            "from autonoe.backends import DeploymentRequest, backend\n\n"
+            f"deployment = backend().deploy(DeploymentRequest({arguments}))"
         )
 
     def to_command(self) -> list[str]:
@@ -169,6 +168,10 @@ class DeploymentBackend(Protocol):
         self, request: DeploymentRequest, *, rotate_key: bool = False, wait_s: float = 120
     ) -> Deployment:
         """Start or change a deployment; returns when it is ready."""
+        ...
+
+    def get(self, name: str) -> Deployment:
+        """Return one deployment of the account."""
         ...
 
     def undeploy(self, name: str) -> None:

@@ -1,0 +1,111 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python (Autonoe)
+#     language: python
+#     name: autonoe-python
+# ---
+
+# %% [markdown]
+# # 3. Register the model and serve it
+#
+# The best run becomes a version in the registry, the alias `champion` points to it, and a REST API
+# answers with whatever the alias points to.
+
+# %% [markdown]
+# Parameters: the deployment's name, and the confidence from which a code counts as automatic.
+
+# %% tags=["parameters"]
+name = "nace-api"
+threshold = 0.8
+texts_to_send = 500
+
+# %% [markdown]
+# ## Register
+# The last tracked run becomes a version. The registry keeps its hash; a file that differs is never
+# served.
+
+# %%
+from autonoe_nace import registry, tracking
+
+run = tracking.last_run()
+version = registry.register(run)
+print(f"{version.uri} is version {version.version}")
+
+# %% [markdown]
+# ## Deploy
+# A deployment is one request. The same object can be had as Python and as a command line.
+
+# %%
+from autonoe.backends import DeploymentRequest, backend
+
+request = DeploymentRequest(name=name, model_uri=version.uri, threshold=threshold)
+print(request.equivalents()["shell"])
+
+# %% [markdown]
+# It starts as a process of your own account, behind the platform's address, and comes back with
+# every start of the platform. The API key is shown to nobody: it goes from the answer straight
+# into your own secrets.
+
+# %%
+import os
+
+import hvac
+
+deployment = backend().deploy(request, rotate_key=True)
+place = {"path": f"{os.environ['VAULT_TOP_DIR']}/deployments/{name}", "mount_point": "kv"}
+vault = hvac.Client().secrets.kv.v2
+stored = vault.create_or_update_secret(secret={"api_key": deployment.api_key}, **place)
+deployment
+
+# %% [markdown]
+# ## Call it, as any program would
+# Plain HTTP with the key in a header. The answer names the model, its version and its hash.
+
+# %%
+import requests
+
+key = vault.read_secret_version(raise_on_deleted_version=True, **place)["data"]["data"]["api_key"]
+api = requests.Session()
+api.headers["Authorization"] = f"Bearer {key}"
+body = {"records": [{"text": "Coltivazione di riso"}], "top_k": 3}
+answer = api.post(f"{deployment.url}v1/predict", json=body, timeout=30)
+answer.json()
+
+# %% [markdown]
+# ## Many texts at once
+# Up to 1,000 records in one request; a bad record gets its own error and spoils no other.
+
+# %%
+import pandas as pd
+
+from autonoe_nace.data import ateco
+
+texts = [*ateco().texts[: texts_to_send - 1], "???"]
+body = {"records": [{"text": text} for text in texts], "top_k": 5}
+results = api.post(f"{deployment.url}v1/predict", json=body, timeout=60).json()["results"]
+pd.Series([r.get("error", {}).get("code", "answered") for r in results]).value_counts()
+
+# %% [markdown]
+# How confident was it? What lies below the threshold goes to a person.
+
+# %%
+confidence = pd.Series([r["confidence"] for r in results if "confidence" in r])
+print(f"{(confidence >= threshold).mean():.1%} of {len(confidence)} texts are coded automatically")
+confidence.describe().round(3)
+
+# %% [markdown]
+# ## What a wrong request gets
+# A code, a message and a hint; never a traceback, and never what was sent.
+
+# %%
+wrong = api.post(f"{deployment.url}v1/predict", json={"records": [{"text": 5}]}, timeout=30)
+print(wrong.status_code, wrong.json())
+
+# %% [markdown]
+# ## When you are done
+# `backend().undeploy(name)` ends the deployment and forgets its key; the logs stay.
