@@ -43,6 +43,8 @@ class PredictionLog:
     ----------
     written, dropped : int
         Lines since start that reached the disk, or never will.
+    failing : bool
+        True while the disk refuses what is pending.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class PredictionLog:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopping = False
-        self._failing = False
+        self.failing = False
         self._sequence = itertools.count()
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
 
@@ -138,11 +140,11 @@ class PredictionLog:
             try:
                 self.flush()
             except OSError as error:
-                if not self._failing:
+                if not self.failing:
                     _LOGGER.error("Prediction logs cannot be written: %s", error.strerror)
-                self._failing = True
+                self.failing = True
             else:
-                self._failing = False
+                self.failing = False
         # what the last round could not write is lost now, and says so
         with self._lock:
             if self._pending:
