@@ -125,7 +125,14 @@ def _services(c: Any, layout: Layout, settings: HubSettings) -> None:
         every_s = max(1, min(600, settings.idle_timeout_s // 2))
         command = [sys.executable, "-P", "-m", "autonoe_hub.launcher", "culler"]
         limits = [f"--timeout={settings.idle_timeout_s}", f"--cull-every={every_s}"]
-        services.append({"name": CULLER_SERVICE, "command": [*command, *limits]})
+        services.append(
+            {
+                "name": CULLER_SERVICE,
+                "command": [*command, *limits],
+                "cwd": str(layout.component("hub")),
+                "environment": {"AUTONOE_DATA_DIR": str(layout.root)},
+            }
+        )
         roles.append(
             {"name": CULLER_SERVICE, "services": [CULLER_SERVICE], "scopes": CULLER_SCOPES}
         )
