@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -120,10 +121,12 @@ def train(
     """Train a model on labelled texts and write it to a folder."""
     from autonoe_nace.data import ateco, read_table
     from autonoe_nace.data.conditions import Condition
+    from autonoe_nace.model.nace_model import check_target
     from autonoe_nace.nomenclature import load_nomenclature
     from autonoe_nace.training import TrainingParams
     from autonoe_nace.training import train as train_model
 
+    check_target(Path(output))
     params = TrainingParams.of(**{k: v for k, v in chosen.items() if v is not None})
     tree = load_nomenclature(nomenclature or _DEFAULT_NOMENCLATURE, language=params.language)
     if data is None:

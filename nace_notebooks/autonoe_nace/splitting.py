@@ -14,6 +14,9 @@ from autonoe.errors import InvalidInputError
 SIMILARITY = 0.75
 """Cosine of character 3- to 5-gram TF-IDF vectors from which two texts count as near-duplicates."""
 
+MOST_COMPARED = 60_000
+"""Distinct texts whose characters are compared (under a minute); more are grouped by words only."""
+
 _COMMON = 0.6
 """Norm of the common n-grams of a text that the search for candidates leaves out."""
 
@@ -26,7 +29,8 @@ def near_duplicate_groups(prepared: Sequence[str], *, similarity: float = SIMILA
     """Return for each prepared text the number of its group of near-duplicates.
 
     Two texts share a group when they hold the same words in any order, when the cosine of their
-    character 3- to 5-grams reaches ``similarity``, or when a chain of such texts joins them.
+    character 3- to 5-grams reaches ``similarity``, or when a chain of such texts joins them. Of
+    more than :data:`MOST_COMPARED` distinct texts only the words are compared.
 
     Parameters
     ----------
@@ -45,7 +49,7 @@ def near_duplicate_groups(prepared: Sequence[str], *, similarity: float = SIMILA
     for i, text in enumerate(prepared):
         _join(parent, i, first.setdefault(" ".join(sorted(set(text.split()))), i))
     distinct = list(first.items())
-    if similarity < 1 and len(distinct) > 1:
+    if similarity < 1 and 1 < len(distinct) <= MOST_COMPARED:
         for a, b in _similar_pairs([prepared[i] for _, i in distinct], similarity):
             _join(parent, distinct[a][1], distinct[b][1])
     numbers: dict[int, int] = {}

@@ -93,7 +93,11 @@ def _read_s3(uri: str) -> bytes:
     import s3fs
     from botocore.exceptions import BotoCoreError, ClientError
 
-    limits = {"connect_timeout": TIMEOUT_S, "read_timeout": TIMEOUT_S}
+    limits = {
+        "connect_timeout": TIMEOUT_S,
+        "read_timeout": TIMEOUT_S,
+        "retries": {"mode": "standard", "max_attempts": 2},
+    }
     try:
         store = s3fs.S3FileSystem(config_kwargs=limits, skip_instance_cache=True)
         return bytes(store.cat_file(uri))

@@ -11,6 +11,9 @@ from typing import Any
 from autonoe_nace.nomenclature import Nomenclature
 from autonoe_nace.text import Preparation, rules_for
 
+MANY_UNKNOWN = 0.1
+"""Share of unknown codes from which the nomenclature itself is in doubt."""
+
 EXAMPLES = 10
 """Row numbers shown for each finding, at most."""
 
@@ -200,6 +203,12 @@ def examine(
         elif prepared:
             kept.append((row, text, known, prepared))
     _compare(kept, found)
+    if len(found["unknown_code"]) > MANY_UNKNOWN * len(texts):
+        notes = [
+            *notes,
+            f"{len(found['unknown_code']) / len(texts):.0%} of the codes are not in "
+            f"{nomenclature.name}: check --nomenclature and --code-column.",
+        ]
     return Dataset(
         texts=tuple(text for _, text, _, _ in kept),
         codes=tuple(code for _, _, code, _ in kept),

@@ -27,8 +27,10 @@ TOLERANCE = 1e-3
 """Difference of a probability that another processor's arithmetic can cause."""
 
 _CASES = 12
-_HEADROOM_BYTES = 6 << 30
-_FACTOR = 3
+_MEMORY_FACTOR = 3
+_MEMORY_BYTES = 3 << 30
+_CPU_S = 5
+_CPU_BYTES_PER_S = 20 << 20
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """A check needs no pool of threads, each of which would reserve address space."""
@@ -74,8 +76,11 @@ def check_in_child(folder: Path) -> None:
         ``model_damaged`` if the child does not report success in :data:`TIMEOUT_S` seconds.
     """
     size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
-    limit = _FACTOR * size + _HEADROOM_BYTES
-    command = [sys.executable, "-m", "autonoe_nace.model.check", str(folder.resolve()), str(limit)]
+    memory = _MEMORY_FACTOR * size + _MEMORY_BYTES
+    # fastText's reader runs on for ever past the end of a cut dictionary.
+    cpu = _CPU_S + size // _CPU_BYTES_PER_S
+    command = [sys.executable, "-m", "autonoe_nace.model.check", str(folder.resolve())]
+    command += [str(memory), str(cpu)]
     try:
         done = subprocess.run(
             command,
@@ -102,7 +107,8 @@ def check_in_child(folder: Path) -> None:
         raise damaged(f"it cannot be loaded (the check ended with {done.returncode})")
 
 
-def limit_memory(limit_bytes: int) -> None:
-    """Refuse this process more address space than ``limit_bytes``, and any core dump."""
-    resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
+def limit_this_process(memory_bytes: int, cpu_s: int) -> None:
+    """End this process past so much address space or processor time; allow no core dump."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -1,4 +1,4 @@
-"""The child process of the check: ``python -m autonoe_nace.model.check FOLDER LIMIT_BYTES``."""
+"""The child process of the check: ``python -m autonoe_nace.model.check FOLDER BYTES SECONDS``."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 
 from autonoe.errors import AutonoeError
-from autonoe_nace.model.canary import check_cases, limit_memory
+from autonoe_nace.model.canary import check_cases, limit_this_process
 from autonoe_nace.model.manifest import Manifest
 from autonoe_nace.model.nace_model import NaceModel
 
 
-def main(folder: str, limit_bytes: str) -> int:
+def main(folder: str, memory_bytes: str, cpu_s: str) -> int:
     """Load the model, compare its canaries, write ``{}`` or the error to stdout."""
-    limit_memory(int(limit_bytes))
+    limit_this_process(int(memory_bytes), int(cpu_s))
     try:
         path = Path(folder)
         check_cases(NaceModel(path, Manifest.read(path)))

@@ -18,6 +18,7 @@ from autonoe_nace.model.card import write_card
 from autonoe_nace.model.hierarchy import Hierarchy
 from autonoe_nace.model.manifest import (
     DATA_FILES,
+    MANIFEST_FILE,
     MODEL_FILE,
     NOMENCLATURE_FILE,
     RULES_FILE,
@@ -120,13 +121,7 @@ class NaceModel:
             If ``path`` exists and holds anything but a model.
         """
         target = Path(path)
-        if target.exists() and (
-            not target.is_dir() or (any(target.iterdir()) and not (target / "model.json").is_file())
-        ):
-            raise ConflictError(
-                f"{target} exists and holds something other than a model.",
-                hint="Choose an empty or new folder.",
-            )
+        check_target(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".nace-") as scratch:
             fresh = Path(scratch) / "model"
@@ -220,6 +215,23 @@ class NaceModel:
             second = top[1] if len(top) > 1 else 0.0
             out[i] = Prediction(candidates, max(0.0, top[0] - second), prepared[i])
         return out
+
+
+def check_target(target: Path) -> None:
+    """Refuse a folder that a model cannot be written to.
+
+    Raises
+    ------
+    ConflictError
+        If ``target`` exists and holds anything but a model.
+    """
+    if not target.exists():
+        return
+    if not target.is_dir() or (any(target.iterdir()) and not (target / MANIFEST_FILE).is_file()):
+        raise ConflictError(
+            f"{target} exists and holds something other than a model.",
+            hint="Choose an empty or new folder.",
+        )
 
 
 def best(probabilities: Floats, k: int) -> NDArray[np.intp]:

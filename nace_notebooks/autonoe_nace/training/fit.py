@@ -76,7 +76,7 @@ def _run(
     command: Sequence[str], stderr: int, source: Path, epochs: int, report: Callable[[float], None]
 ) -> int:
     process = subprocess.Popen(command, stderr=stderr, stdin=subprocess.DEVNULL)
-    size = source.stat().st_size
+    size = max(1, source.stat().st_size)
     # One pass builds the vocabulary, the others train.
     positions = _passes(process.pid, source)
     try:

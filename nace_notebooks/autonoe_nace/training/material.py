@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from autonoe.errors import InvalidInputError
 from autonoe_nace.data import Dataset
@@ -117,7 +118,14 @@ def _fresh(samples: Sequence[tuple[str, str]], seen: set[tuple[str, str]]) -> li
 
 def _source(data: Dataset, texts: int) -> dict[str, str | int]:
     return {
-        "source": data.source or "texts given by the caller",
+        "source": _public_name(data.source),
         "texts": texts,
         "sha256": data.sha256,
     }
+
+
+def _public_name(source: str) -> str:
+    """Return ``source`` without the folder of this machine: a model and its card travel."""
+    if source.startswith(("/", ".")) or "\\" in source:
+        return PurePath(source).name
+    return source or "texts given by the caller"
