@@ -1,53 +1,72 @@
-"""A person follows the link, opens a notebook, runs all cells, and tests their access."""
+"""The first ten minutes of a person: link, Lab, notebook, all cells run, access tested, MLflow."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import nbformat
 import pytest
 
+from autonoe.waiting import wait_until
 from support.browser import Browser, Steps, open_notebook, run_all, wait_for_lab
+from support.places import REPOSITORY
 from support.platform import Platform
 
 pytestmark = [pytest.mark.platform, pytest.mark.browser]
 
-CELLS = (
-    "from autonoe import panels",
-    "panels.credentials()",
-)
+NOTEBOOK = "nace/01-explore.ipynb"
 
 
-def _notebook(folder: Path) -> str:
-    """Write a notebook that shows the panel into the person's home; return its path there."""
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS],
-        metadata={"kernelspec": {"name": "autonoe-python", "display_name": "Python (Autonoe)"}},
-    )
-    (folder / "browser").mkdir(exist_ok=True)
-    nbformat.write(notebook, folder / "browser" / "access.ipynb")
-    return "browser/access.ipynb"
+def _unfinished(path: Path) -> list[str]:
+    """Return the code cells of a saved notebook that did not run, or that failed."""
+    cells = [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+    assert len(cells) > 5
+    return [
+        cell.source
+        for cell in cells
+        if cell.execution_count is None or any(o.output_type == "error" for o in cell.outputs)
+    ]
 
 
-def test_link_to_green_button(platform: Platform, browser: Browser, steps: Steps) -> None:
+def _publish(picture: Path, name: str) -> None:
+    """Copy a step's picture into the documentation, when ``make pictures`` asks for it."""
+    folder = os.environ.get("AUTONOE_PICTURES")
+    if folder:
+        shutil.copyfile(picture, REPOSITORY / folder / f"{name}.png")
+
+
+def test_from_the_link_to_a_tested_notebook(
+    platform: Platform, browser: Browser, steps: Steps
+) -> None:
     page = browser.page
-    path = _notebook(platform.layout.home(platform.owner))
+    page.set_viewport_size({"width": 1440, "height": 1060})
+    notebook = platform.layout.home(platform.owner) / NOTEBOOK
 
     page.goto(platform.link())
     wait_for_lab(page)
     steps.keep(page, "lab")
 
-    open_notebook(page, path)
+    open_notebook(page, NOTEBOOK)
     steps.keep(page, "notebook")
 
-    button = page.get_by_role("button", name="Test", exact=False)
-    run_all(page, button, timeout_s=90)
-    steps.keep(page, "panel")
+    card = page.locator(".autonoe-card")
+    run_all(page, card, timeout_s=180)
+    steps.keep(page, "running")
 
-    button.click()
-    page.locator(".autonoe-result.autonoe-ok").wait_for(timeout=60_000)
-    steps.keep(page, "tested")
+    def saved_without_gaps() -> bool:
+        page.keyboard.press("Control+s")
+        return not _unfinished(notebook)
+
+    wait_until(saved_without_gaps, timeout_s=240, what="every cell to run", interval_s=2)
+    card.scroll_into_view_if_needed()
+    steps.keep(page, "run")
+
+    card.get_by_role("button", name="Test access").click()
+    card.locator(".autonoe-result.autonoe-ok").wait_for(timeout=60_000)
+    _publish(steps.keep(page, "tested"), "lab")
 
     strangers = {
         request
@@ -56,3 +75,26 @@ def test_link_to_green_button(platform: Platform, browser: Browser, steps: Steps
         and urlsplit(request).netloc != urlsplit(platform.url).netloc
     }
     assert not strangers, "the page asked another machine"
+
+
+def test_mlflow_opens_from_the_launcher(platform: Platform, browser: Browser, steps: Steps) -> None:
+    page = browser.page
+    page.goto(platform.link())
+    wait_for_lab(page)
+    page.keyboard.press("Control+Shift+L")  # Lab may have restored a workspace without a launcher
+    with page.context.expect_page() as opened:
+        page.locator(".jp-LauncherCard:visible", has_text="MLflow").first.click()
+    mlflow = opened.value
+    mlflow.get_by_text("Experiments").first.wait_for(timeout=60_000)
+    assert urlsplit(mlflow.url).path == f"/user/{platform.owner}/mlflow/"
+    steps.keep(mlflow, "mlflow")
+
+
+def test_dashboard_opens_in_voila(platform: Platform, browser: Browser, steps: Steps) -> None:
+    page = browser.page
+    where = f"/user/{platform.owner}/voila/render/nace/dashboard.ipynb"
+    page.goto(platform.link(next_path=where), timeout=120_000)
+    page.locator(".jupyter-widgets").first.wait_for(timeout=120_000)
+    steps.keep(page, "dashboard")
+    assert page.get_by_text("Traceback").count() == 0
+    assert not page.get_by_text("from autonoe_nace").count(), "the dashboard shows no code"
