@@ -27,7 +27,7 @@ COMPONENTS = ("openbao", "seaweedfs", "mlflow", "traefik", "hub")
 RECOVERY_S = 5.0
 
 
-def _bucket(own: OwnPlatform):
+def _s3(own: OwnPlatform):
     keys = read_document(own.layout, S3_ADMIN)
     return boto3.client(
         "s3",
@@ -40,9 +40,10 @@ def _bucket(own: OwnPlatform):
 
 
 def _s3_round(own: OwnPlatform, word: str, *, write: bool) -> bool:
-    client = _bucket(own)
+    client = _s3(own)
     if write:
-        client.create_bucket(Bucket="crash-test")
+        if "crash-test" not in [b["Name"] for b in client.list_buckets()["Buckets"]]:
+            client.create_bucket(Bucket="crash-test")
         client.put_object(Bucket="crash-test", Key="word", Body=word.encode())
     return client.get_object(Bucket="crash-test", Key="word")["Body"].read() == word.encode()
 

@@ -17,7 +17,7 @@ from autonoe.embedded.platform_file import WILDCARDS, PlatformFile
 from autonoe.embedded.starting import running_status
 from autonoe.errors import AutonoeError, UnavailableError
 
-__all__ = ["examine", "healthy", "show"]
+__all__ = ["component_state", "examine", "healthy", "sealed", "show"]
 
 _SEAL_KEY_BYTES = 32
 _TIMEOUT_S = 3.0
@@ -87,8 +87,8 @@ def _running(layout: Layout, platform: PlatformFile) -> Iterator[Finding]:
         return
     yield ok("supervisor", f"runs at {platform.public_url}")
     for row in status["components"]:
-        yield _component(row)
-    yield _sealed(platform)
+        yield component_state(row)
+    yield sealed(platform)
 
 
 def _ports(platform: PlatformFile, ours: set[int]) -> Iterator[Finding]:
@@ -112,7 +112,8 @@ def _ports(platform: PlatformFile, ours: set[int]) -> Iterator[Finding]:
         yield ok("ports", "free, or held by the platform")
 
 
-def _component(row: dict[str, Any]) -> Finding:
+def component_state(row: dict[str, Any]) -> Finding:
+    """Judge one row of the supervisor's report."""
     check = f"state of {row['name']}"
     if row["state"] == "ready" and row["restarts"] < 3:
         return ok(check, "ready")
@@ -127,7 +128,8 @@ def _component(row: dict[str, Any]) -> Finding:
     )
 
 
-def _sealed(platform: PlatformFile) -> Finding:
+def sealed(platform: PlatformFile) -> Finding:
+    """Ask OpenBao whether it can read its own store."""
     check = "secrets store"
     try:
         answer = urllib3.PoolManager(retries=False, timeout=_TIMEOUT_S).request(

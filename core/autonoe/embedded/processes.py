@@ -66,10 +66,14 @@ class ProcessSpec:
     gid: int | None = None
     depends_on: tuple[str, ...] = field(default=())
     """Files whose content is part of the settings, such as a configuration file."""
+    env_that_matters: frozenset[str] | None = None
+    """Variables that are part of the settings; None: all. A shell's own differ at each login."""
 
     def fingerprint(self) -> str:
         """Return a digest of the settings: a process with another one is not taken over."""
-        content = [self.argv, sorted(self.env.items()), __version__, self.uid, self.gid]
+        wanted = self.env_that_matters
+        env = sorted((k, v) for k, v in self.env.items() if wanted is None or k in wanted)
+        content = [self.argv, env, __version__, self.uid, self.gid]
         for name in self.depends_on:
             with contextlib.suppress(FileNotFoundError):
                 content.append(hashlib.sha256(Path(name).read_bytes()).hexdigest())
@@ -228,7 +232,8 @@ class ManagedProcess:
                 async with asyncio.timeout(self.spec.stop_within_s):
                     await _exit_of(pid)
         process_table.signal_group(pid, signal.SIGKILL)
-        await _exit_of(pid)
+        for member in (pid, *process_table.group_members(pid)):
+            await _exit_of(member)
         if self._child is not None and self._child.pid == pid:
             self._child.wait()
             self._child = None

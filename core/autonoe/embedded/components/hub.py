@@ -38,6 +38,7 @@ def component(context: Context) -> Component:
             log=layout.log(NAME),
             probe=probe,
             cwd=folder,
+            env_that_matters=frozenset({"AUTONOE_DATA_DIR", "HTTP_PROXY", "HTTPS_PROXY"}),
             # It stops people's servers first.
             stop_within_s=20.0,
         ),
