@@ -39,7 +39,11 @@ class OidcSettings(BaseSettings):
     """Its ``.well-known/openid-configuration`` names the endpoints, and this as the issuer."""
 
     client_id: str = Field(min_length=1)
+    """Name under which the provider knows this platform."""
+
     client_secret: SecretStr
+    """Password under which the provider knows this platform."""
+
     allowed_groups: frozenset[str] = frozenset()
     """Members of one of these may log in. With no group and no user allowed, nobody may."""
 
@@ -47,8 +51,14 @@ class OidcSettings(BaseSettings):
     """Names that may log in whatever their groups."""
 
     username_claim: str = "preferred_username"
+    """Claim that becomes the account's name."""
+
     groups_claim: str = "groups"
+    """Claim that lists the person's groups."""
+
     scopes: tuple[str, ...] = ("openid", "profile", "groups")
+    """Scopes to ask the provider for."""
+
     login_service: str = "your organisation's account"
     """Completes "Sign in with …" on the login page."""
 

@@ -45,9 +45,19 @@ class Diary:
 
 
 @click.command()
-@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the platform. [default: $AUTONOE_DATA_DIR or ~/.local/share/autonoe]",
+)
 @click.option("--threshold", default=0.8, show_default=True, help="Confidence for automatic.")
-@click.option("--requests", default=300, show_default=True, type=click.IntRange(10, 5000))
+@click.option(
+    "--requests",
+    default=300,
+    show_default=True,
+    type=click.IntRange(10, 5000),
+    help="Texts to send to the service.",
+)
 @click.option("--rows", type=click.IntRange(min=300), help="Use so many rows only: a quick look.")
 @click.option("--fresh", is_flag=True, help="Train again even if this model exists already.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")

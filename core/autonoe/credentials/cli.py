@@ -28,7 +28,11 @@ def credentials() -> None:
 
 
 @credentials.command("exec", context_settings={"ignore_unknown_options": True})
-@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), default=None)
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the platform. [default: $AUTONOE_DATA_DIR or ~/.local/share/autonoe]",
+)
 @click.option("--account", required=True, help="Whose credentials.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def exec_command(data_dir: Path | None, account: str, command: tuple[str, ...]) -> None:

@@ -28,8 +28,11 @@ class AgentSettings(BaseSettings):
     proof_file: Path
     """File 0600 that proves the identity to OpenBao."""
     openbao_url: str
+    """Address of the secrets store."""
     s3_url: str
+    """Address of the object store."""
     s3_region: str = "us-east-1"
+    """Region that requests to the object store are signed for."""
     mlflow_url: str = ""
     """Address of the tracking server; empty: there is none."""
     control_socket: Path | None = None

@@ -19,8 +19,15 @@ def _default_state() -> Path:
 
 @click.command()
 @click.option("--model", required=True, help="Folder of a model, or models:/NAME@ALIAS.")
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address; others than loopback need keys.",
+)
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="TCP port."
+)
 @click.option("--threshold", default=0.8, show_default=True, help="Confidence for automatic.")
 @click.option(
     "--key-file", type=click.Path(path_type=Path), help="Hashed API keys; without it, no key."
