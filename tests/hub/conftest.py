@@ -16,20 +16,27 @@ from support.hub_stack import HubStack
 
 
 @contextmanager
-def running(**variables: str) -> Iterator[HubStack]:
-    """Yield a hub in a folder of its own, and end all that it started."""
+def stack(**variables: str) -> Iterator[HubStack]:
+    """Yield a hub that is not started yet, in a folder of its own; end all that it starts."""
     # Not below tmp_path, which only its owner may enter: accounts have UIDs of their own.
     parent = os.environ.get("AUTONOE_TEST_ROOT")
     root = Path(tempfile.mkdtemp(prefix="hub-", dir=parent))
-    stack = HubStack(root, **variables)
+    made = HubStack(root, **variables)
     try:
-        yield stack.start()
+        yield made
     finally:
-        left = stack.stop()
+        left = made.stop()
         for process in left:
             process.kill()
         psutil.wait_procs(left, timeout=10)
         shutil.rmtree(root, ignore_errors=True)
+
+
+@contextmanager
+def running(**variables: str) -> Iterator[HubStack]:
+    """Yield a hub that runs, in a folder of its own; end all that it started."""
+    with stack(**variables) as made:
+        yield made.start()
 
 
 @pytest.fixture(scope="module")
