@@ -21,6 +21,7 @@ from autonoe_nace.monitoring import PredictionStatistics, Rate
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#8A8A8A"
 """Okabe and Ito's colours: they stay apart for colour-blind people."""
 _ALL = "All deployments"
+_FEW_DAYS = 5
 
 _STYLE = """
 <style>
@@ -68,13 +69,16 @@ class Dashboard:
             layout=widgets.Layout(width="min(480px, 100%)"),
         )
         self.deployment = widgets.Dropdown(
-            options=[(_ALL, None), *((name, name) for name in names)],
-            value=None,
+            options=[(_ALL, ""), *((name, name) for name in names)],
+            value="",
             description="Deployment",
         )
         self.finding = widgets.HTML()
         self.tables = widgets.HTML()
-        self.figure = _empty_figure()
+        # drawn before it becomes a widget: what changes before the page has it is lost
+        figure = _empty_figure()
+        _draw(figure, self.numbers())
+        self.figure = go.FigureWidget(figure)
         self.threshold.observe(self._update, "value")
         self.deployment.observe(self._update, "value")
         title = widgets.HTML(
@@ -90,7 +94,7 @@ class Dashboard:
 
     def numbers(self) -> dict[str, Any]:
         """Return the numbers that are shown now."""
-        threshold, chosen = self.threshold.value, self.deployment.value
+        threshold, chosen = self.threshold.value, self.deployment.value or None
         rate = self.statistics.automatic(threshold, deployment=chosen)
         return {
             "threshold": threshold,
@@ -105,32 +109,39 @@ class Dashboard:
         rate: Rate = now["automatic"]
         self.finding.value = (
             f"<div class='finding' role='status' aria-live='polite'>At {now['threshold']:.2f}, "
-            f"{rate.value:.1%} of {rate.n:,} descriptions are coded automatically</div>"
-            f"<p class='quiet'>95 % interval {rate.low:.1%} to {rate.high:.1%}; the other "
-            f"{rate.n - round(rate.value * rate.n):,} go to a person.</p>"
+            f"{_percent(rate.value)} of {rate.n:,} descriptions are coded automatically</div>"
+            f"<p class='quiet'>95 % interval {_percent(rate.low)} to {_percent(rate.high)}; the "
+            f"other {rate.n - round(rate.value * rate.n):,} go to a person.</p>"
         )
-        self._draw(now)
         self.tables.value = _tables(now)
+        _draw(self.figure, now)
 
-    def _draw(self, now: dict[str, Any]) -> None:
-        days, daily = now["per_day"], now["automatic_per_day"]
-        classes, threshold = now["confidence"], now["threshold"]
-        figure = self.figure
-        with figure.batch_update():
-            figure.data[0].x = [row["date"] for row in days]
-            figure.data[0].y = [row["predictions"] for row in days]
-            figure.data[1].x = [row["date"] for row in daily]
-            figure.data[1].y = [100 * row["rate"] for row in daily]
-            figure.data[1].error_y.array = [100 * (row["high"] - row["rate"]) for row in daily]
-            figure.data[1].error_y.arrayminus = [100 * (row["rate"] - row["low"]) for row in daily]
-            figure.data[2].x = [float(row["lower"]) + 0.025 for row in classes]
-            figure.data[2].y = [row["n"] for row in classes]
-            figure.data[2].marker.color = [
-                _BLUE if float(row["lower"]) >= threshold - 1e-9 else _GREY for row in classes
-            ]
-            figure.layout.shapes[0].x0 = figure.layout.shapes[0].x1 = threshold
-            for place, text in enumerate(_titles(now)):
-                figure.layout.annotations[place].text = text
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _draw(figure: go.Figure, now: dict[str, Any]) -> None:
+    days, daily = now["per_day"], now["automatic_per_day"]
+    classes, threshold = now["confidence"], now["threshold"]
+    # a date axis under one or two days shows hours that mean nothing
+    kind = "category" if len(days) <= _FEW_DAYS else "date"
+    with figure.batch_update():
+        figure.layout.xaxis.type = figure.layout.xaxis2.type = kind
+        figure.data[0].x = [str(row["date"]) for row in days]
+        figure.data[0].y = [int(row["predictions"]) for row in days]
+        figure.data[1].x = [str(row["date"]) for row in daily]
+        figure.data[1].y = [100 * row["rate"] for row in daily]
+        figure.data[1].error_y.array = [100 * (row["high"] - row["rate"]) for row in daily]
+        figure.data[1].error_y.arrayminus = [100 * (row["rate"] - row["low"]) for row in daily]
+        figure.data[2].x = [float(row["lower"]) + 0.025 for row in classes]
+        figure.data[2].y = [int(row["n"]) for row in classes]
+        figure.data[2].marker.color = [
+            _BLUE if float(row["lower"]) >= threshold - 1e-9 else _GREY for row in classes
+        ]
+        figure.layout.shapes[0].x0 = figure.layout.shapes[0].x1 = threshold
+        for place, text in enumerate(_titles(now)):
+            figure.layout.annotations[place].text = text
 
 
 def dashboard(
@@ -160,7 +171,7 @@ def dashboard(
         return box
 
 
-def _empty_figure() -> go.FigureWidget:
+def _empty_figure() -> go.Figure:
     grid = make_subplots(rows=1, cols=3, subplot_titles=(" ", " ", " "), horizontal_spacing=0.08)
     grid.add_bar(marker_color=_BLUE, row=1, col=1, name="Predictions")
     grid.add_scatter(
@@ -182,8 +193,8 @@ def _empty_figure() -> go.FigureWidget:
         xref="x3",
         line={"color": _ORANGE, "width": 2, "dash": "dash"},
     )
-    grid.update_xaxes(title_text="Day (UTC)", type="category", row=1, col=1)
-    grid.update_xaxes(title_text="Day (UTC)", type="category", row=1, col=2)
+    grid.update_xaxes(title_text="Day (UTC)", row=1, col=1)
+    grid.update_xaxes(title_text="Day (UTC)", row=1, col=2)
     grid.update_xaxes(title_text="Confidence index", range=[0, 1], row=1, col=3)
     grid.update_yaxes(title_text="Predictions", rangemode="tozero", row=1, col=1)
     grid.update_yaxes(title_text="Coded automatically (%)", range=[0, 100], row=1, col=2)
@@ -198,7 +209,7 @@ def _empty_figure() -> go.FigureWidget:
         paper_bgcolor="#fff",
     )
     grid.update_annotations(font_size=14)
-    return go.FigureWidget(grid)
+    return grid
 
 
 def _titles(now: dict[str, Any]) -> Sequence[str]:
@@ -225,7 +236,7 @@ def _tables(now: dict[str, Any]) -> str:
     rows = []
     for day in now["per_day"]:
         rate = daily.get(day["date"])
-        shown = f"{rate['rate']:.1%} ({rate['low']:.1%} to {rate['high']:.1%})" if rate else ""
+        shown = f"{Rate(rate['rate'], rate['low'], rate['high'], rate['n'])}" if rate else ""
         rows.append(
             (
                 day["date"],

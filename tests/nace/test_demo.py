@@ -1,0 +1,54 @@
+"""The whole life of a model in one command, on the running platform."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from autonoe.embedded import links
+from autonoe_nace.demo_steps import DEPLOYMENT
+from support.platform import Platform
+
+pytestmark = [pytest.mark.platform, pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+def _demo(platform: Platform, *options: str) -> dict:  # type: ignore[type-arg]
+    done = platform.cli("nace", "demo", "--json", *options, timeout_s=600)
+    assert "Train fastText" in done.stderr, "progress belongs on stderr"
+    return dict(json.loads(done.stdout))
+
+
+def test_the_demo_goes_from_raw_texts_to_a_monitored_service(platform: Platform) -> None:
+    try:
+        first = _demo(platform, "--rows", "1500", "--requests", "20")
+        classes = first["evaluation"]["levels"]["4"]["top1"]
+        assert 0 <= classes["low"] <= classes["value"] <= classes["high"] <= 1
+        sent = 20 + first["evaluation"]["n"]
+        assert first["etl"]["new"] == sent
+        assert first["automatic"]["n"] == sent - sum(int(d["errors"]) for d in first["per_day"])
+        assert first["latency_ms"]["p50"] > 0
+        assert [step["name"] for step in first["steps"]][-1] == "Dashboard numbers"
+
+        # the address in the answer is the one behind the platform's proxy, and it needs its key
+        request = urllib.request.Request(first["links"]["API"], method="POST", data=b"{}")
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=10)
+        assert refused.value.code == 401
+
+        # a link lets the owner in once, and leads to the page
+        ticket = parse_qs(urlsplit(first["links"]["MLflow run"]).query)["ticket"][0]
+        redeemed = links.redeem(platform.layout, ticket)
+        assert redeemed is not None
+        assert redeemed.account == platform.owner
+        assert first["run_id"] in redeemed.next_path
+
+        # a second run finds what the first one made
+        again = _demo(platform, "--rows", "1500", "--requests", "20")
+        assert again["model"] == first["model"]
+        assert again["run_id"] == first["run_id"]
+        assert again["automatic"]["n"] == 2 * first["automatic"]["n"]
+    finally:
+        platform.cli("deploy", "remove", DEPLOYMENT, check=False)
