@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
 from autonoe.embedded import ports
-from benchmarks.processes import server, tree, wait_for_page
+from benchmarks.processes import family, server, wait_for_page
 
 HUB_CONFIG = """
 c.JupyterHub.bind_url = "http://127.0.0.1:{public}/"
@@ -47,13 +45,13 @@ class PlainHub:
         (folder / "config.py").write_text(text, encoding="utf-8")
 
     @contextmanager
-    def running(self) -> Iterator[tuple[float, list[psutil.Process]]]:
+    def running(self) -> Iterator[tuple[float, list[int]]]:
         """Start it; yield the seconds until the login page answered, and its processes."""
         path = {"PATH": f"{BIN}:/usr/bin:/bin"}
         begun = time.monotonic()
         with server([str(BIN / "jupyterhub"), "-f", "config.py"], self.folder, path) as process:
             wait_for_page(self.url)
-            yield time.monotonic() - begun, tree(process.pid)
+            yield time.monotonic() - begun, family(process.pid)
 
 
 class PlainLab:
@@ -87,10 +85,10 @@ class PlainMlflow:
         (self.port,) = ports.choose(1)
 
     @contextmanager
-    def running(self) -> Iterator[list[psutil.Process]]:
+    def running(self) -> Iterator[list[int]]:
         """Start it and yield its processes when it answers."""
         command = [str(BIN / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(self.port)]
         command += ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.sqlite"]
         with server(command, self.folder, {"PATH": f"{BIN}:/usr/bin:/bin"}) as process:
             wait_for_page(f"http://127.0.0.1:{self.port}/health")
-            yield tree(process.pid)
+            yield family(process.pid)

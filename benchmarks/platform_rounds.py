@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
 from tests.support.browser import chromium, wait_for_lab
 
-from autonoe.embedded import links, ports
+from autonoe.embedded import links, ports, process_table
 from autonoe.embedded.layout import Layout
 from autonoe.embedded.platform_file import PlatformFile
 from benchmarks.measurement import Measurement, median
@@ -43,18 +42,9 @@ class OurPlatform:
         file = PlatformFile.load(self.layout)
         return links.link(file.public_url, links.mint(self.layout, file.owner))
 
-    def processes(self) -> list[psutil.Process]:
-        """Return the supervisor and all that it runs: the processes that know the data folder."""
-        found: dict[int, psutil.Process] = {}
-        for process in psutil.process_iter():
-            try:
-                mine = str(self.layout.root) in " ".join(process.cmdline())
-                if mine and process.pid != os.getpid():
-                    family = [process, *process.children(recursive=True)]
-                    found |= {member.pid: member for member in family}
-            except psutil.Error:
-                continue
-        return list(found.values())
+    def pids(self) -> list[int]:
+        """Return the supervisor and all that it runs."""
+        return process_table.of_platform(self.layout)
 
     def _timed(self, *arguments: str) -> float:
         begun = time.monotonic()
@@ -76,9 +66,19 @@ class OurPlatform:
 class Rounds:
     """The raw figures, one entry per round."""
 
-    start: list[float]
-    memory: list[float]
-    lab: list[float]
+    start: list[float] = field(default_factory=list)
+    """Seconds until the link, or the login page."""
+    shared: list[float] = field(default_factory=list)
+    """MB of the idle platform, pages that processes share counted once in all."""
+    resident: list[float] = field(default_factory=list)
+    """MB of the idle platform, shared pages counted in each process."""
+    lab: list[float] = field(default_factory=list)
+    """Seconds until Lab can be used."""
+
+    def weigh(self, pids: Sequence[int]) -> None:
+        """Note the memory of ``pids``."""
+        self.shared.append(process_table.memory_bytes(pids) / 1e6)
+        self.resident.append(resident_mb(pids))
 
 
 def _seconds_to_lab(address: str) -> float:
@@ -92,16 +92,16 @@ def _seconds_to_lab(address: str) -> float:
 def _our_round(platform: OurPlatform, rounds: Rounds) -> None:
     rounds.start.append(platform.up())
     try:
-        rounds.memory.append(resident_mb(platform.processes()))
+        rounds.weigh(platform.pids())
         rounds.lab.append(_seconds_to_lab(platform.link()))
     finally:
         platform.down()
 
 
 def _peer_round(hub: PlainHub, lab: PlainLab, rounds: Rounds) -> None:
-    with hub.running() as (seconds, processes):
+    with hub.running() as (seconds, pids):
         rounds.start.append(seconds)
-        rounds.memory.append(resident_mb(processes))
+        rounds.weigh(pids)
     with chromium() as browser:
         begun = time.monotonic()
         with lab.running() as address:
@@ -121,20 +121,29 @@ def measure(folder: Path, *, pairs: int) -> list[Measurement]:
     )
     platform.up()  # the first start generates secrets; it is the second that is measured
     platform.down()
-    with hub.running(), mlflow.running() as processes:
-        mlflow_mb = resident_mb(processes)
-    ours, peers = Rounds([], [], []), Rounds([], [], [])
+    stock = Rounds()
+    with mlflow.running() as pids:
+        stock.weigh(pids)  # once: it takes half a minute to start and uses over 2 GB
+    ours, peers = Rounds(), Rounds()
     for _ in range(pairs):
         _our_round(platform, ours)
         _peer_round(hub, lab, peers)
+    both = f"{hub.name} + {mlflow.name}"
     return [
         Measurement("second start to link", "s", median(ours.start), median(peers.start), hub.name),
         Measurement("link to usable Lab", "s", median(ours.lab), median(peers.lab), lab.name),
         Measurement(
-            "idle memory, resident",
+            "idle memory, shared pages once",
             "MB",
-            round(median(ours.memory)),
-            round(median(peers.memory) + mlflow_mb),
-            f"{hub.name} + {mlflow.name}",
+            median(ours.shared),
+            median(peers.shared) + median(stock.shared),
+            both,
+        ),
+        Measurement(
+            "idle memory, resident in each process",
+            "MB",
+            median(ours.resident),
+            median(peers.resident) + median(stock.resident),
+            both,
         ),
     ]

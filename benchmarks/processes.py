@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
+
+from autonoe.embedded import process_table
 
 POLL_S = 0.02
 
@@ -36,12 +37,7 @@ def server(
     try:
         yield process
     finally:
-        family = tree(process.pid)
-        process.send_signal(signal.SIGTERM)
-        _, alive = psutil.wait_procs(family, timeout=15)
-        for left in alive:
-            left.kill()
-        psutil.wait_procs(alive, timeout=5)
+        process_table.end_all(family(process.pid), grace_s=10)
 
 
 def wait_for_page(url: str, *, timeout_s: float = 120.0) -> None:
@@ -58,21 +54,18 @@ def wait_for_page(url: str, *, timeout_s: float = 120.0) -> None:
     raise TimeoutError(f"{url} did not answer within {timeout_s:.0f} s")
 
 
-def tree(pid: int) -> list[psutil.Process]:
+def family(pid: int) -> list[int]:
     """Return the process and all its descendants."""
     try:
-        root = psutil.Process(pid)
-        return [root, *root.children(recursive=True)]
+        return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
     except psutil.NoSuchProcess:
         return []
 
 
-def resident_mb(processes: Sequence[psutil.Process]) -> float:
+def resident_mb(pids: Sequence[int]) -> float:
     """Return the summed resident memory in MB (10^6 bytes); shared pages count in each process."""
     total = 0
-    for process in processes:
-        try:
-            total += process.memory_info().rss
-        except psutil.NoSuchProcess:
-            continue
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            total += psutil.Process(pid).memory_info().rss
     return total / 1e6
