@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from autonoe.cli import print_json
 from autonoe.errors import InvalidInputError
+from autonoe_nace.cli_progress import ProgressBar
 
 if TYPE_CHECKING:
     from autonoe_nace.data import Dataset
+    from autonoe_nace.nomenclature import Nomenclature
 
 _ELSEWHERE = {
     "serve": "autonoe_nace.serving.cli:serve",
@@ -83,8 +83,8 @@ def _columns(command: Any) -> Any:
     metavar="F",
     help="More material, such as explanatory notes, with columns 'text' and 'code'.",
 )
-@click.option("--extra-text-column", default="text", show_default=True)
-@click.option("--extra-code-column", default="code", show_default=True)
+@click.option("--extra-text-column", default="text", show_default=True, help="Texts of --extra.")
+@click.option("--extra-code-column", default="code", show_default=True, help="Codes of --extra.")
 @click.option(
     "--extra-where",
     multiple=True,
@@ -119,8 +119,7 @@ def train(
     **chosen: Any,
 ) -> None:
     """Train a model on labelled texts and write it to a folder."""
-    from autonoe_nace.data import ateco, read_table
-    from autonoe_nace.data.conditions import Condition
+    from autonoe_nace.data import ateco
     from autonoe_nace.model.nace_model import check_target
     from autonoe_nace.nomenclature import load_nomenclature
     from autonoe_nace.training import TrainingParams
@@ -135,24 +134,15 @@ def train(
                 f"There is no default data for {tree.name}.", hint="Give a file with --data."
             )
         labelled = ateco()
+        _report("data", labelled)
     else:
-        where = [Condition.parse(text) for text in conditions]
-        labelled = read_table(
-            data, nomenclature=tree, text_column=text_column, code_column=code_column, where=where
-        )
-    _report("data", labelled)
-    parts = []
-    for uri in extra:
-        part = read_table(
-            uri,
-            nomenclature=tree,
-            text_column=extra_text_column,
-            code_column=extra_code_column,
-            where=[Condition.parse(text) for text in extra_where],
-        )
-        _report(f"extra {uri}", part)
-        parts.append(part)
-    with _Bar() as bar:
+        columns = (text_column, code_column)
+        labelled = _read("data", data, tree, columns, conditions, params.language)
+    columns = (extra_text_column, extra_code_column)
+    parts = [
+        _read(f"extra {uri}", uri, tree, columns, extra_where, params.language) for uri in extra
+    ]
+    with ProgressBar() as bar:
         model = train_model(labelled, params, tree, extra=parts, progress=bar)
     folder = model.save(output)
     if as_json:
@@ -175,8 +165,15 @@ def train(
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
 @click.option("--model", required=True, metavar="DIR", help="Folder of the model.")
 @click.option("--data", metavar="F", help="CSV or Parquet with a column of texts.")
-@click.option("--text-column", default="text", show_default=True)
-@click.option("--top-k", "-k", default=5, show_default=True, type=click.IntRange(min=1))
+@click.option("--text-column", default="text", show_default=True, help="Column of the texts.")
+@click.option(
+    "--top-k",
+    "-k",
+    default=5,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Codes per text.",
+)
 @click.option("--level", type=int, help="A broader level than the model's own.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def predict(
@@ -238,20 +235,13 @@ def evaluate(
     as_json: bool,
 ) -> None:
     """Measure a model on labelled texts that it did not learn from."""
-    from autonoe_nace.data import read_table
-    from autonoe_nace.data.conditions import Condition
     from autonoe_nace.evaluation import evaluate as judge
     from autonoe_nace.model import NaceModel
 
     loaded = NaceModel.load(model)
-    labelled = read_table(
-        data,
-        nomenclature=loaded.nomenclature,
-        text_column=text_column,
-        code_column=code_column,
-        where=[Condition.parse(text) for text in conditions],
-    )
-    _report("data", labelled)
+    columns = (text_column, code_column)
+    tree, language = loaded.nomenclature, loaded.manifest.language
+    labelled = _read("data", data, tree, columns, conditions, language)
     result = judge(loaded, labelled)
     if as_json:
         print_json(result)
@@ -266,42 +256,30 @@ def evaluate(
         click.echo(f"{level:>5}  {row['n']:>5}   {first:<20}  {five:<20}  {row['macro_f1']:.3f}")
 
 
+def _read(
+    name: str,
+    uri: str,
+    tree: Nomenclature,
+    columns: tuple[str, str],
+    conditions: Sequence[str],
+    language: str,
+) -> Dataset:
+    """Read labelled texts and say on stderr what was odd about them."""
+    from autonoe_nace.data import read_table
+    from autonoe_nace.data.conditions import Condition
+
+    data = read_table(
+        uri,
+        nomenclature=tree,
+        text_column=columns[0],
+        code_column=columns[1],
+        where=[Condition.parse(text) for text in conditions],
+        language=language,
+    )
+    _report(name, data)
+    return data
+
+
 def _report(name: str, data: Dataset) -> None:
     for line in data.report.lines():
         click.echo(f"{name}: {line}", err=True)
-
-
-class _Bar:
-    """Progress on stderr: a bar on a terminal, one line per stage in a log."""
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TimeElapsedColumn(),
-            console=self._console,
-        )
-        self._stage = ""
-        self._task = TaskID(0)
-
-    def __enter__(self) -> _Bar:
-        if self._console.is_terminal:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self._console.is_terminal:
-            self._bar.stop()
-
-    def __call__(self, stage: str, share: float, /) -> None:
-        """Show the stage and its share done."""
-        if stage != self._stage:
-            self._stage = stage
-            if not self._console.is_terminal:
-                click.echo(f"{stage} ...", err=True)
-            else:
-                self._task = self._bar.add_task(stage, total=1.0)
-        if self._console.is_terminal:
-            self._bar.update(self._task, completed=share)

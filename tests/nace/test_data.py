@@ -60,6 +60,12 @@ def test_each_oddity_is_counted_with_its_rows(tmp_path: Path) -> None:
     assert left_out == set(range(1, 11)) - set(data.rows), "each row is used or accounted for"
 
 
+def test_the_language_of_the_texts_decides_what_says_nothing() -> None:
+    texts, codes = ["sans objet", "riz"], ["01.12", "01.12"]
+    assert examine(texts, codes, TREE).report.used == 2
+    assert examine(texts, codes, TREE, language="fr").rows == (2,)
+
+
 def test_the_report_names_at_most_ten_rows_and_the_full_count(tmp_path: Path) -> None:
     uri = _csv(tmp_path, "text,code\nrice,01.12\n" + "x,00.00\n" * 25)
     data = read_table(uri, nomenclature=TREE)

@@ -158,6 +158,7 @@ def examine(
     ragged: Sequence[int] = (),
     notes: Sequence[str] = (),
     source: str = "",
+    language: str = "",
 ) -> Dataset:
     """Return the usable rows of ``texts`` and ``codes`` with the report on all of them.
 
@@ -177,64 +178,77 @@ def examine(
         Sentences to hand on in the report.
     source : str
         Where the rows come from.
+    language : str, optional
+        Rules by which a text says something or nothing; those of the nomenclature by default.
     """
-    found: defaultdict[str, list[int]] = defaultdict(list)
-    found["ragged_row"] = list(ragged)
-    prepare = Preparation(rules_for(nomenclature.language))
+    sieve = _Sieve(nomenclature, language or nomenclature.language)
+    sieve.found["ragged_row"] = list(ragged)
     width = max((len(code.strip()) for code in codes), default=0) if numeric_codes else 0
-    kept: list[tuple[int, str, str, str]] = []
     for row, text, raw in zip(numbers or range(1, len(texts) + 1), texts, codes, strict=True):
         code = raw.strip()
         if numeric_codes and len(code) == width - 1:
             code = f"0{code}"
-            found["padded_code"].append(row)
-        known = nomenclature.parse(code) if code else None
-        if known is None and code:
-            known = nomenclature.nearest(code)
-            if known is not None:
-                found["coarsened_code"].append(row)
-        prepared = prepare(text)
-        if not text.strip():
-            found["empty_text"].append(row)
-        elif not prepared:
-            found["no_information"].append(row)
-        if known is None:
-            found["unknown_code"].append(row)
-        elif prepared:
-            kept.append((row, text, known, prepared))
-    _compare(kept, found)
-    if len(found["unknown_code"]) > MANY_UNKNOWN * len(texts):
+            sieve.found["padded_code"].append(row)
+        sieve.add(row, text, code)
+    sieve.compare()
+    unknown = len(sieve.found["unknown_code"])
+    if unknown > MANY_UNKNOWN * len(texts):
         notes = [
             *notes,
-            f"{len(found['unknown_code']) / len(texts):.0%} of the codes are not in "
-            f"{nomenclature.name}: check --nomenclature and --code-column.",
+            f"{unknown / len(texts):.0%} of the codes are not in {nomenclature.name}: "
+            "check --nomenclature and --code-column.",
         ]
     return Dataset(
-        texts=tuple(text for _, text, _, _ in kept),
-        codes=tuple(code for _, _, code, _ in kept),
-        rows=tuple(row for row, _, _, _ in kept),
+        texts=tuple(text for _, text, _, _ in sieve.kept),
+        codes=tuple(code for _, _, code, _ in sieve.kept),
+        rows=tuple(row for row, _, _, _ in sieve.kept),
         nomenclature=nomenclature,
-        report=DataReport(
-            len(texts),
-            len(kept),
-            {
-                name: Finding(len(found[name]), tuple(found[name][:EXAMPLES]), treatment)
-                for name, treatment in _TREATMENT.items()
-                if found[name]
-            },
-            tuple(notes),
-        ),
+        report=DataReport(len(texts), len(sieve.kept), sieve.findings(), tuple(notes)),
         source=source,
     )
 
 
-def _compare(kept: Sequence[tuple[int, str, str, str]], found: dict[str, list[int]]) -> None:
-    """Find rows that repeat or contradict another, by prepared text."""
-    codes: defaultdict[str, set[str]] = defaultdict(set)
-    seen: set[tuple[str, str]] = set()
-    for row, _, code, prepared in kept:
-        if (prepared, code) in seen:
-            found["duplicate"].append(row)
-        seen.add((prepared, code))
-        codes[prepared].add(code)
-    found["conflicting_label"] = [row for row, _, _, p in kept if len(codes[p]) > 1]
+class _Sieve:
+    """Sorts rows into those that can be used, (row, text, code, prepared), and findings."""
+
+    def __init__(self, nomenclature: Nomenclature, language: str) -> None:
+        self.kept: list[tuple[int, str, str, str]] = []
+        self.found: defaultdict[str, list[int]] = defaultdict(list)
+        self._nomenclature = nomenclature
+        self._prepare = Preparation(rules_for(language))
+
+    def add(self, row: int, text: str, code: str) -> None:
+        """Judge one row by itself."""
+        known = self._nomenclature.parse(code) if code else None
+        if known is None and code:
+            known = self._nomenclature.nearest(code)
+            if known is not None:
+                self.found["coarsened_code"].append(row)
+        prepared = self._prepare(text)
+        if not text.strip():
+            self.found["empty_text"].append(row)
+        elif not prepared:
+            self.found["no_information"].append(row)
+        if known is None:
+            self.found["unknown_code"].append(row)
+        elif prepared:
+            self.kept.append((row, text, known, prepared))
+
+    def compare(self) -> None:
+        """Find the rows that repeat or contradict another, by prepared text."""
+        codes: defaultdict[str, set[str]] = defaultdict(set)
+        seen: set[tuple[str, str]] = set()
+        for row, _, code, prepared in self.kept:
+            if (prepared, code) in seen:
+                self.found["duplicate"].append(row)
+            seen.add((prepared, code))
+            codes[prepared].add(code)
+        self.found["conflicting_label"] = [row for row, _, _, p in self.kept if len(codes[p]) > 1]
+
+    def findings(self) -> dict[str, Finding]:
+        """Return what was found, in a fixed order."""
+        return {
+            name: Finding(len(self.found[name]), tuple(self.found[name][:EXAMPLES]), treatment)
+            for name, treatment in _TREATMENT.items()
+            if self.found[name]
+        }

@@ -20,6 +20,7 @@ def read_table(
     text_column: str = "text",
     code_column: str = "code",
     where: Sequence[Condition] = (),
+    language: str = "",
 ) -> Dataset:
     """Return the labelled texts of the CSV or Parquet file at ``uri``, with the report on it.
 
@@ -32,7 +33,9 @@ def read_table(
     text_column, code_column : str
         Names of the columns.
     where : sequence of Condition
-        Rows to keep; the report counts and numbers the file's rows all the same.
+        Rows to keep; the report counts these, by their numbers in the file.
+    language : str, optional
+        Language of the texts; that of the nomenclature by default.
 
     Raises
     ------
@@ -51,6 +54,7 @@ def read_table(
         ragged=sorted(set(table.ragged) & {i + 1 for i in chosen}),
         notes=_notes(table, code_column, len(chosen), where),
         source=uri,
+        language=language,
     )
     if not len(data):
         shown = ", ".join(repr(code) for code in list(dict.fromkeys(codes))[:_SHOWN])
