@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -29,6 +32,15 @@ from autonoe.waiting import wait_until
 LINK_TTL_S = 86_400
 """A link that is handed out to a class is good for a day."""
 _STOP_S = 60
+_UNDEPLOY_S = 120
+_UNDEPLOY = """
+import sys
+from pathlib import Path
+from autonoe.embedded.control import call
+socket = Path(sys.argv[1])
+for deployment in call(socket, "deployments"):
+    call(socket, "undeploy", timeout_s=60, name=deployment["name"])
+"""
 
 
 @dataclass(frozen=True)
@@ -120,7 +132,7 @@ def remove(layout: Layout, name: str, *, delete_data: bool = False) -> Account:
     ForbiddenError
         ``not_owner``, or the account is the platform owner's.
     UnavailableError
-        If the platform does not run; nothing was changed then.
+        If a part of the platform does not answer; the same call completes the removal later.
     """
     _require_owner(layout)
     accounts = Accounts(AdminSettings.from_layout(layout))
@@ -130,12 +142,12 @@ def remove(layout: Layout, name: str, *, delete_data: bool = False) -> Account:
             f"{account.name} owns this platform and cannot be removed from it.",
             hint="Stop it with `autonoe down`; its data folder can then be deleted.",
         )
-    hub_api.call(layout, "GET", "")
+    # First the ways in, then what runs, then the identity: a session that still lived would make
+    # the account again by starting a server. Each step can be repeated after a failure.
     _forget_tickets(layout, account)
-    _stop_server(layout, account)
+    _leave_hub(layout, account)
+    _end_deployments(layout, account)
     accounts.remove(name, purge=delete_data)
-    # Last: a session that lived until here finds no account any more and cannot start a server.
-    hub_api.call(layout, "DELETE", f"users/{quote(account.name, safe='')}")
     if account.uid is not None:
         _end_processes(account.uid)
         if delete_data:
@@ -212,19 +224,50 @@ def _forget_tickets(layout: Layout, account: Account) -> None:
             path.unlink(missing_ok=True)
 
 
-def _stop_server(layout: Layout, account: Account) -> None:
+def _leave_hub(layout: Layout, account: Account) -> None:
+    """Stop the account's server and end its sessions and tokens."""
     path = f"users/{quote(account.name, safe='')}"
-    user = hub_api.call(layout, "GET", path)
-    if not user or not user.get("servers"):
+    if hub_api.call(layout, "GET", path) is None:
         return
-    hub_api.call(layout, "DELETE", f"{path}/server")
+    with contextlib.suppress(ConflictError):
+        hub_api.call(layout, "DELETE", f"{path}/server")
+
+    def deleted() -> bool:
+        hub_api.call(layout, "DELETE", path)
+        return True
+
+    # The hub refuses while the server is on its way up or down.
     wait_until(
-        lambda: not (hub_api.call(layout, "GET", path) or {}).get("servers"),
+        deleted,
         timeout_s=_STOP_S,
         what=f"the server of {account.name} to stop",
         interval_s=0.2,
         ignoring=(ConflictError,),
     )
+
+
+def _end_deployments(layout: Layout, account: Account) -> None:
+    """Take the account's deployments down; the supervisor does that for the account's UID only."""
+    if account.uid is None:
+        return
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", _UNDEPLOY, str(layout.control_socket)],
+        user=account.uid,
+        group=account.uid,
+        extra_groups=[],
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_UNDEPLOY_S,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise UnavailableError(
+            f"The deployments of {account.name} could not be taken down: "
+            + (done.stderr.strip().splitlines() or ["no reason given"])[-1],
+            hint="`autonoe status` tells how the platform is; try again after.",
+        )
 
 
 def _end_processes(uid: int) -> None:

@@ -8,7 +8,6 @@ hub sends its routes to the proxy once a minute; ``POST /hub/api/proxy`` makes i
 
 from __future__ import annotations
 
-import asyncio
 import re
 import secrets
 
@@ -105,18 +104,3 @@ def _check(name: str, url: str) -> None:
         )
     if not _TARGET.fullmatch(url):
         raise InvalidInputError(f"A deployment listens on http://127.0.0.1:PORT, not on {url!r}.")
-
-
-class HubRoutes:
-    """The same for an event loop: what :class:`autonoe.embedded.deployments.Deployments` takes."""
-
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
-
-    async def add(self, name: str, target: str) -> None:
-        """Let ``/services/<name>/`` lead to ``target``; see :func:`add_route`."""
-        await asyncio.to_thread(add_route, self._layout, name, target)
-
-    async def remove(self, name: str) -> None:
-        """Take the route away; a missing one is no error."""
-        await asyncio.to_thread(remove_route, self._layout, name)
