@@ -8,12 +8,12 @@ from typing import Any
 
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Type
+from traitlets import Bool, Type
 from traitlets.config import Config
 
 from autonoe_extension import proxies
 from autonoe_extension.examples import install_examples
-from autonoe_extension.handlers import StatusHandler
+from autonoe_extension.handlers import ClosedPortHandler, StatusHandler
 from autonoe_extension.manager import PlatformManager
 
 KERNEL = "autonoe-python"
@@ -29,6 +29,12 @@ class AutonoeExtension(ExtensionApp):
         default_value=PlatformManager,
         klass=PlatformManager,
         help="The manager that owns the credential agent.",
+    ).tag(config=True)
+
+    open_ports = Bool(
+        False,
+        help="Serve /proxy/PORT/. Only where nobody else has an account on the machine: what "
+        "listens on that port acts as the person who opens the page.",
     ).tag(config=True)
 
     manager: PlatformManager
@@ -53,8 +59,10 @@ class AutonoeExtension(ExtensionApp):
         self.serverapp.update_config(proxies.server_config(self.manager.agent))
 
     def initialize_handlers(self) -> None:
-        """Add the REST routes below ``/autonoe``."""
+        """Add the REST routes below ``/autonoe``, and close the ports of the machine."""
         self.handlers.append((r"/autonoe/status", StatusHandler))
+        if not self.open_ports:
+            self.handlers.append((r"/proxy/.*", ClosedPortHandler))
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         """Copy the example notebooks beside the running server, which does not wait for it."""
@@ -80,8 +88,7 @@ def _server_defaults() -> Config:
     # Kernels publish their output on loopback ports: without a key, any account of this machine
     # could subscribe to it. Kernels that know no encryption start as before.
     defaults.KernelManager.transport_encryption = "auto"
-    # Another account's process may listen on this machine's loopback: /proxy/PORT/ would run its
-    # pages as this person (security-and-faults 23). Named servers, such as mlflow, are not hosts.
+    # Named servers, such as mlflow, are not hosts.
     defaults.ServerProxy.host_allowlist = []
     # By name only: reading a spec would make the provisioner factory before it is configured.
     if KERNEL in KernelSpecManager().find_kernel_specs():

@@ -11,7 +11,7 @@ from jupyter_server.base.handlers import APIHandler
 from jupyter_server.extension.handler import ExtensionHandlerMixin
 from tornado import web
 
-from autonoe.errors import AutonoeError, InvalidInputError
+from autonoe.errors import AutonoeError, ForbiddenError, InvalidInputError
 from autonoe_extension.manager import PlatformManager
 
 RESOURCE = "autonoe"
@@ -67,6 +67,22 @@ class AutonoeHandler(ExtensionHandlerMixin, APIHandler):
                 f"{self.request.path} takes no arguments; got {names}.",
                 hint="Ask again without them.",
             )
+
+
+class ClosedPortHandler(AutonoeHandler):
+    """Refuses ``/proxy/...`` before jupyter-server-proxy sees it.
+
+    Its host allow-list covers ``/proxy/HOST:PORT/`` and not ``/proxy/PORT/`` (read in 4.6).
+    """
+
+    async def prepare(self) -> None:
+        """Refuse every verb, websockets included."""
+        await super().prepare()
+        raise ForbiddenError(
+            "Ports of this machine are not shown as pages of your server: another account could "
+            "listen there.",
+            hint="Deploy the application, or see AutonoeExtension.open_ports in the documentation.",
+        )
 
 
 class StatusHandler(AutonoeHandler):

@@ -6,6 +6,7 @@
 // or speaks of another account than the kernel's; then only on demand and when a renewal is due.
 
 const POLL_MS = 30_000;
+const TOOLS = ["Python", "AWS CLI", "bao", "vault"];    // in this order, others after them
 const SVG = "http://www.w3.org/2000/svg";
 const ICONS = {
   ok: "M4 12.5l5 5L20 6.5",
@@ -150,7 +151,8 @@ let serial = 0;
 function equivalentsBox(actions, t) {
   if (actions.length === 0) return null;
   const id = `autonoe-tools-${(serial += 1)}`;
-  const tools = [...new Set(actions.flatMap((action) => action.forms.map((form) => form.tool)))];
+  const offered = new Set(actions.flatMap((action) => action.forms.map((form) => form.tool)));
+  const tools = [...new Set([...TOOLS.filter((tool) => offered.has(tool)), ...offered])];
   const panel = h("div", { role: "tabpanel", id, tabindex: "0" });
   const tabs = tools.map((tool, index) => h("button", {
     type: "button", role: "tab", "aria-controls": id,
