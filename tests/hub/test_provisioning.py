@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +98,7 @@ def test_it_goes_on_until_the_store_is_back(
 
 def test_two_starts_share_one_attempt(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = 0
+    everyone = threading.Event()
 
     async def run() -> None:
         people = Provisioner(layout)
@@ -104,11 +106,13 @@ def test_two_starts_share_one_attempt(layout: Layout, monkeypatch: pytest.Monkey
         def ensure(wanted: Account) -> Account:
             nonlocal calls
             calls += 1
-            time.sleep(0.2)
+            assert everyone.wait(5)
             return wanted
 
         monkeypatch.setattr(people, "_ensure", ensure)
-        await asyncio.gather(*(start(people, timeout_s=5) for _ in range(4)))
+        starts = [asyncio.create_task(start(people, timeout_s=5)) for _ in range(4)]
+        asyncio.get_running_loop().call_soon(everyone.set)  # after the first step of all four
+        await asyncio.gather(*starts)
 
     asyncio.run(run())
     assert calls == 1
