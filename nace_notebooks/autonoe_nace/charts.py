@@ -14,6 +14,27 @@ _BLUE, _GREY = "#0072B2", "rgba(0, 114, 178, 0.2)"
 _HIGHEST = 0.95
 
 
+def section_chart(data: Dataset) -> go.FigureWidget:
+    """Return the number of texts of each section; the title says which has most.
+
+    Parameters
+    ----------
+    data : Dataset
+        Labelled texts.
+    """
+    counts = pd.Series([data.nomenclature.ancestor(code, 1) for code in data.codes]).value_counts()
+    figure = go.FigureWidget()
+    figure.add_bar(x=counts.index, y=counts.to_numpy(), marker_color=_BLUE)
+    figure.update_layout(
+        title=f"Section {counts.index[0]} has {counts.iloc[0] / len(data):.0%} of all texts",
+        xaxis_title="Section",
+        yaxis_title="Texts",
+        template="plotly_white",
+        height=320,
+    )
+    return figure
+
+
 def coverage_table(model: NaceModel, data: Dataset, *, step: float = 0.05) -> pd.DataFrame:
     """Return what each threshold would code automatically, and how well.
 

@@ -67,18 +67,9 @@ per_class.describe().round(1)
 # The same by section, the broadest level, as a picture.
 
 # %%
-import plotly.graph_objects as go
+from autonoe_nace.charts import section_chart
 
-sections = table["code"].map(lambda code: data.nomenclature.ancestor(code, 1)).value_counts()
-chart = go.FigureWidget(go.Bar(x=sections.index, y=sections.values, marker_color="#0072B2"))
-chart.update_layout(
-    title=f"Section {sections.index[0]} has {sections.iloc[0] / len(table):.0%} of all texts",
-    xaxis_title="Section",
-    yaxis_title="Texts",
-    template="plotly_white",
-    height=320,
-)
-chart
+section_chart(data)
 
 # %% [markdown]
 # ## What the model will see
