@@ -18,7 +18,7 @@ NAME = "mlflow"
 NURSERY = "mlflow-nursery"
 
 # Optional libraries that the server's own code never needs; together 65 MB and a second.
-_ABSENT = ("IPython", "matplotlib", "polars", "pyarrow", "scipy", "sklearn")
+_ABSENT = ("IPython", "matplotlib", "polars", "pyarrow", "pygments", "scipy", "sklearn")
 
 
 def components(context: Context) -> tuple[Component, Component]:

@@ -69,7 +69,7 @@ def component(context: Context) -> Component:
             argv=(program(), "server", f"-config={config}"),
             env=context.environment(
                 GOMEMLIMIT="250MiB",
-                GOGC="50",
+                GOGC="30",
                 **{PLATFORM_SECRET_ENV: generated.read(layout, generated.PLATFORM_SECRET_ID)},
             ),
             log=layout.log(NAME),

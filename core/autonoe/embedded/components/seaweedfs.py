@@ -7,9 +7,11 @@ and ``-disableHttp`` close them (tests/embedded/test_side_doors.py).
 
 from __future__ import annotations
 
+import json
+
 from autonoe.embedded import generated, probes
 from autonoe.embedded.components.base import Component, Context, private_folder, script
-from autonoe.embedded.files import write_json
+from autonoe.embedded.files import write_atomic, write_json
 from autonoe.embedded.layout import Layout
 from autonoe.embedded.processes import ProcessSpec
 from autonoe.identity.openbao import OpenBaoServer
@@ -31,6 +33,18 @@ def door_keys(layout: Layout) -> dict[str, str]:
     return env
 
 
+# The default keeps names in eight databases side by side, each with buffers of its own: 60 MB more
+# after a restart. One is enough for the buckets of a machine.
+_FILER_STORE = """\
+[leveldb2]
+enabled = false
+
+[leveldb]
+enabled = true
+dir = {folder}
+"""
+
+
 def component(context: Context) -> Component:
     """Return SeaweedFS as a component."""
     layout, platform = context.layout, context.platform
@@ -41,6 +55,9 @@ def component(context: Context) -> Component:
     def prepare() -> None:
         private_folder(folder)
         private_folder(data)
+        write_atomic(
+            folder / "filer.toml", _FILER_STORE.format(folder=json.dumps(str(data / "filer")))
+        )
         # The flags of the previous run, which would win over those of this one.
         (data / "mini.options").unlink(missing_ok=True)
         write_json(
@@ -90,7 +107,7 @@ def component(context: Context) -> Component:
                 "-disableHttp",
                 *(f"-{name}={value}" for name, value in flags.items()),
             ),
-            env=context.environment(GOMEMLIMIT="400MiB", GOGC="50", **door_keys(layout)),
+            env=context.environment(GOMEMLIMIT="400MiB", GOGC="30", **door_keys(layout)),
             log=layout.log(NAME),
             probe=probes.http(platform.s3, "/healthz"),
             cwd=folder,

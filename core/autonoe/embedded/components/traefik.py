@@ -45,7 +45,7 @@ def component(context: Context) -> Component:
         spec=ProcessSpec(
             name=NAME,
             argv=(script("traefik"), f"--configfile={config}"),
-            env=context.environment(GOMEMLIMIT="200MiB", GOGC="50"),
+            env=context.environment(GOMEMLIMIT="200MiB", GOGC="30"),
             log=layout.log(NAME),
             # Any answer will do: before the hub is up, no route leads anywhere.
             probe=probes.http(platform.port, "/", host=host, statuses=frozenset(range(200, 600))),
