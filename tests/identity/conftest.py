@@ -21,7 +21,8 @@ from identity.stack import Stack, client
 _numbers = itertools.count(1)
 
 
-def _name(stem: str) -> str:
+def unique(stem: str) -> str:
+    """Return a name that no other test uses."""
     return f"{stem}-{os.getpid()}-{next(_numbers)}"
 
 
@@ -36,15 +37,22 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         one.stop()
 
 
-@pytest.fixture
-def own_stack(tmp_path: Path) -> Iterator[Stack]:
-    """Return a stack of the test's own, to be stopped and started at will."""
-    one = Stack(tmp_path / "stack")
+@pytest.fixture(scope="session")
+def _unruly_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    one = Stack(tmp_path_factory.mktemp("unruly"))
     try:
         one.start()
         yield one
     finally:
         one.stop()
+
+
+@pytest.fixture
+def own_stack(_unruly_stack: Stack) -> Iterator[Stack]:
+    """Return a stack to be stopped and started at will; it is mended after each test."""
+    yield _unruly_stack
+    for part in (_unruly_stack.bao, _unruly_stack.weed):
+        part.mend()
 
 
 class Person:
@@ -77,7 +85,7 @@ def person(stack: Stack) -> Callable[..., Person]:
     """Return a maker of people with names of their own."""
 
     def make(stem: str = "ana", **options: Any) -> Person:
-        return Person(stack, stack.accounts().ensure(_name(stem), **options))
+        return Person(stack, stack.accounts().ensure(unique(stem), **options))
 
     return make
 
@@ -85,7 +93,7 @@ def person(stack: Stack) -> Callable[..., Person]:
 @pytest.fixture
 def group() -> Callable[[str], str]:
     """Return a maker of project names that no other test uses."""
-    return _name
+    return unique
 
 
 @pytest.fixture

@@ -63,6 +63,12 @@ class Part:
             self._process.wait(10)
             self._process = None
 
+    def mend(self) -> None:
+        """Start it unless it runs, and let it go on."""
+        if self._process is None:
+            self.start()
+        self.resume()
+
     def pause(self) -> None:
         """Stop it so that it accepts connections and never answers."""
         assert self._process is not None

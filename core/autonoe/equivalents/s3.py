@@ -74,7 +74,8 @@ class S3Request(Request):
     def _aws(self) -> str:
         words = ["aws", "s3api", self.operation.replace("_", "-")]
         for name, value in self.parameters:
-            words += [_option(name), value]
+            # With "=" a value that begins with a dash is not taken for an option.
+            words.append(f"{_option(name)}={value}")
         if self.upload is not None:
             words += ["--body", str(self.upload)]
         if self.download is not None:

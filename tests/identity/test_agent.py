@@ -1,0 +1,395 @@
+"""The agent: who may ask it, what it gives, and what it keeps to itself."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from autonoe.credentials.agent import CredentialAgent
+from autonoe.credentials.environment import STATIC_KEYS
+from autonoe.embedded import generated
+from autonoe.embedded.layout import Layout
+from autonoe.errors import ForbiddenError
+from autonoe.identity.client import OpenBaoClient
+from identity.conftest import Person
+
+
+class Caller:
+    """Sends raw requests to an agent."""
+
+    def __init__(self, agent: CredentialAgent) -> None:
+        self.agent = agent
+        self.host = agent.url.removeprefix("http://")
+        self.token = agent.token_file.read_text()
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> tuple[int, dict[str, Any]]:
+        connection = http.client.HTTPConnection(self.host, timeout=20)
+        sent = {"Authorization": self.token, **(headers or {})}
+        sent = {name: value for name, value in sent.items() if value}
+        try:
+            connection.request(method, path, body=body, headers=sent)
+            answer = connection.getresponse()
+            content = answer.read()
+            document = json.loads(content) if content else {}
+            return answer.status, document
+        finally:
+            connection.close()
+
+    def raw(self, data: bytes) -> bytes:
+        """Send ``data`` as it is, and return all that comes back until the agent closes."""
+        host, port = self.host.split(":")
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(data)
+            connection.shutdown(socket.SHUT_WR)
+            pieces = iter(lambda: connection.recv(65536), b"")
+            return b"".join(pieces)
+
+
+@pytest.fixture
+def call(person: Callable[..., Person], agent_of: Callable[..., CredentialAgent]) -> Caller:
+    return Caller(agent_of(person()))
+
+
+ROUTES = ["/credentials", "/status", "/v1/auth/token/lookup-self", "/mlflow/health"]
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_without_the_pass_every_route_is_closed(call: Caller, path: str) -> None:
+    right = call.token
+    wrong = ["", "x", right[:-1], right + "x", f"Basic {right}", f"bearer{right}", right.lower()]
+    for value in wrong:
+        status, document = call("GET", path, {"Authorization": value})
+        assert status == 403, value
+        assert document["error"]["code"] == "forbidden"
+        assert right not in json.dumps(document)
+    assert call("GET", path, {"Authorization": "", "X-Vault-Token": "x"})[0] == 403
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_only_its_own_name_is_answered(call: Caller, path: str) -> None:
+    port = call.host.partition(":")[2]
+    for host in (
+        "evil.example",
+        f"evil.example:{port}",
+        f"localhost:{port}",
+        "127.0.0.1",
+        f"127.0.0.1:{port}.evil.example",
+        f"127.0.0.1:{int(port) - 1}",
+        f"[::1]:{port}",
+        f"127.1:{port}",
+    ):
+        assert call("GET", path, {"Host": host})[0] == 403, host
+    missing = call.raw(
+        f"GET {path} HTTP/1.1\r\nAuthorization: {call.token}\r\nConnection: close\r\n\r\n".encode()
+    )
+    twice = call.raw(
+        f"GET {path} HTTP/1.1\r\nHost: {call.host}\r\nHost: evil\r\n"
+        f"Authorization: {call.token}\r\nConnection: close\r\n\r\n".encode()
+    )
+    assert missing.split(b" ")[1] == twice.split(b" ")[1] == b"403"
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_browsers_are_refused(call: Caller, path: str) -> None:
+    for headers in (
+        {"Origin": "https://evil.example"},
+        {"Origin": call.agent.url},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+    ):
+        assert call("GET", path, headers)[0] == 403, headers
+    # Before a request that needs permission, a browser asks without the pass.
+    preflight = {"Authorization": "", "Origin": "https://evil.example"}
+    assert call("OPTIONS", path, preflight)[0] == 403
+
+
+def test_it_listens_on_loopback_only(call: Caller) -> None:
+    port = int(call.host.partition(":")[2])
+    listening = [c for c in psutil.Process().net_connections("tcp") if c.status == "LISTEN"]
+    assert {c.laddr.ip for c in listening if c.laddr.port == port} == {"127.0.0.1"}
+
+
+def test_the_credentials_are_what_aws_clients_parse(call: Caller) -> None:
+    for form in (call.token, f"Bearer {call.token}", f"bearer {call.token}"):
+        status, document = call("GET", "/credentials", {"Authorization": form})
+        assert status == 200
+        assert set(document) == {"AccessKeyId", "SecretAccessKey", "Token", "Expiration"}
+        assert document["Expiration"].endswith("Z")
+        assert len(document["Expiration"]) == len("2026-01-01T00:00:00Z")
+
+
+def test_the_status_holds_no_secret(call: Caller) -> None:
+    _, keys = call("GET", "/credentials")
+    status, document = call("GET", "/status")
+    text = json.dumps(document)
+    assert status == 200
+    assert document["s3"]["ready"] is True
+    for secret in (keys["AccessKeyId"], keys["SecretAccessKey"], keys["Token"], call.token):
+        assert secret not in text
+    assert call.agent._chain.token() not in text
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "LIST"])
+@pytest.mark.parametrize("path", ["/credentials", "/status"])
+def test_what_can_only_be_read_refuses_the_rest(call: Caller, method: str, path: str) -> None:
+    assert call(method, path)[0] == 405
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/credentials/", "/credentials/../status", "/v2/x", "/v1", "/mlflowx"],
+)
+def test_other_paths_do_not_exist(call: Caller, path: str) -> None:
+    status, document = call("GET", path)
+    assert status == 404
+    assert document["error"]["code"] == "not_found"
+
+
+@pytest.mark.parametrize("prefix", ["/v1", "/mlflow"])
+@pytest.mark.parametrize(
+    "path",
+    ["/../status", "/a/../../x", "/%2e%2e/x", "/a/%2E%2e%2Fx", "/a/..%2fx", "/%252e%252e/x",
+     "/a\\..\\x", "/a%5c..%5cx", "/a/./x", "/a%00b", "/a%0d%0aX:y"],
+)  # fmt: skip
+def test_paths_that_climb_are_refused(
+    person: Callable[..., Person], agent_of: Callable[..., CredentialAgent], prefix: str, path: str
+) -> None:
+    call = Caller(agent_of(person(), ready=False, mlflow_url="http://127.0.0.1:9"))
+    assert call("GET", prefix + path)[0] == 400
+
+
+def test_contradictory_lengths_are_refused(call: Caller) -> None:
+    head = f"POST /v1/sys/capabilities-self HTTP/1.1\r\nHost: {call.host}\r\n"
+    head += f"Authorization: {call.token}\r\n"
+    for lengths in (
+        "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
+        "Content-Length: 2\r\nContent-Length: 3\r\n",
+        "Content-Length: -1\r\n",
+        "Content-Length: +2\r\n",
+        "Content-Length: 0x2\r\n",
+        "Transfer-Encoding: gzip, chunked\r\n",
+        "Transfer-Encoding: identity\r\n",
+    ):
+        answer = call.raw(f"{head}{lengths}\r\n{{}}".encode())
+        assert answer.split(b" ")[1] == b"400", lengths
+        assert answer.count(b"HTTP/1.1 ") == 1, lengths
+
+
+def test_bad_chunks_are_refused(call: Caller) -> None:
+    head = f"POST /v1/sys/capabilities-self HTTP/1.1\r\nHost: {call.host}\r\n"
+    head += f"Authorization: {call.token}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for body in ("zz\r\n{}\r\n", "-1\r\n", "5\r\n{}", "\r\n", "ffffffffffffffffff\r\n{}"):
+        assert call.raw((head + body).encode()).split(b" ")[1] in (b"400", b"413"), body
+
+
+def test_oversized_requests_are_refused_early(call: Caller) -> None:
+    assert call("POST", "/v1/kv/data/users/x/y", body=b"x" * (1024 * 1024 + 1))[0] == 413
+    head = f"GET /status HTTP/1.1\r\nHost: {call.host}\r\n"
+    long_header = f"{head}X-Long: {'x' * 100_000}\r\n\r\n"
+    many_headers = head + "".join(f"X-{n}: x\r\n" for n in range(500)) + "\r\n"
+    assert call.raw(long_header.encode()).split(b" ")[1] == b"431"
+    assert call.raw(many_headers.encode()).split(b" ")[1] == b"431"
+    long_path = f"GET /{'x' * 100_000} HTTP/1.1\r\n\r\n"
+    assert call.raw(long_path.encode()).split(b" ")[1] == b"414"
+    assert call("GET", "/status")[0] == 200
+
+
+def test_a_refused_body_is_not_taken_for_a_request(call: Caller) -> None:
+    hidden = (
+        f"GET /credentials HTTP/1.1\r\nHost: {call.host}\r\nAuthorization: {call.token}\r\n\r\n"
+    )
+    answer = call.raw(
+        f"POST /status HTTP/1.1\r\nHost: {call.host}\r\nAuthorization: {call.token}\r\n"
+        f"Content-Length: {len(hidden)}\r\n\r\n{hidden}".encode()
+    )
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert b"SecretAccessKey" not in answer
+
+
+def test_nothing_secret_is_logged(call: Caller, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    _, keys = call("GET", "/credentials")
+    call("GET", "/credentials", {"Authorization": "wrong-canary"})
+    call("GET", "/v1/kv/data/users/other/x?canary-query")
+    for secret in (
+        keys["SecretAccessKey"],
+        keys["Token"],
+        call.token,
+        call.agent._chain.token(),
+        "wrong-canary",
+    ):
+        assert secret not in caplog.text
+
+
+def test_the_files_are_the_owners_alone(call: Caller) -> None:
+    folder = call.agent.token_file.parent
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    call.agent.stop()
+    assert not call.agent.token_file.exists()
+
+
+def test_openbao_works_through_it_and_its_token_stays(call: Caller) -> None:
+    slug = call.agent.settings.slug
+    path = f"/v1/kv/data/users/{slug}/db"
+    body = json.dumps({"data": {"p": "é"}}).encode()
+    vault = {"Authorization": "", "X-Vault-Token": call.token}
+    assert call("POST", path, vault, body)[0] == 200
+    status, document = call("GET", path, vault)
+    assert (status, document["data"]["data"]) == (200, {"p": "é"})
+    assert call("LIST", f"/v1/kv/metadata/users/{slug}", vault)[1]["data"]["keys"] == ["db"]
+    _, token = call("GET", "/v1/auth/token/lookup-self", vault)
+    assert token["data"]["id"] == call.token
+    status, document = call("GET", "/v1/kv/data/users/another/db", vault)
+    assert status == 403
+    assert document["errors"]
+
+
+def test_the_pass_is_worthless_at_openbao(call: Caller) -> None:
+    bao = OpenBaoClient(call.agent.settings.openbao_url, token=call.token)
+    with pytest.raises(ForbiddenError):
+        bao.call("GET", "auth/token/lookup-self")
+
+
+def test_wrapping_and_namespaces_are_not_passed_on(call: Caller) -> None:
+    headers = {"X-Vault-Wrap-TTL": "60", "X-Vault-Namespace": "other/"}
+    status, document = call("GET", "/v1/auth/token/lookup-self", headers)
+    assert status == 200
+    assert document["wrap_info"] is None
+
+
+def test_a_revoked_token_is_replaced_unseen(call: Caller) -> None:
+    chain = call.agent._chain
+    old = chain.token()
+    _, token = call("GET", "/v1/auth/token/lookup-self")
+    layout_root = Path(call.agent.settings.proof_file).parents[2]
+    bao = OpenBaoClient(call.agent.settings.openbao_url)
+    secret = generated.read(Layout(layout_root), generated.PLATFORM_SECRET_ID)
+    bao.login_approle("platform", secret)
+    bao.write("auth/token/revoke-accessor", {"accessor": token["data"]["accessor"]})
+    assert call("GET", "/v1/auth/token/lookup-self")[0] == 200
+    assert chain.token() != old
+
+
+def test_mlflow_down_is_said_so(
+    person: Callable[..., Person], agent_of: Callable[..., CredentialAgent]
+) -> None:
+    call = Caller(agent_of(person(), mlflow_url="http://127.0.0.1:9"))
+    status, document = call("GET", "/mlflow/api/2.0/mlflow/experiments/search")
+    assert status == 503
+    assert document["error"]["code"] == "unavailable"
+    without = Caller(agent_of(person()))
+    assert without("GET", "/mlflow/")[0] == 404
+
+
+def test_a_kernel_gets_what_clients_look_for(
+    person: Callable[..., Person],
+    agent_of: Callable[..., CredentialAgent],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "example.org")
+    ana = person(mail="ana@stat.example")
+    agent = agent_of(ana, mlflow_url="http://127.0.0.1:9")
+    env = agent.environment()
+    expected = {
+        "AWS_S3_ENDPOINT": ana.stack.s3_url.removeprefix("http://"),
+        "S3_ENDPOINT": f"{ana.stack.s3_url}/",
+        "AWS_ENDPOINT_URL": ana.stack.s3_url,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_PATH_STYLE_ACCESS": "true",
+        "AWS_BUCKET_NAME": ana.bucket,
+        "VAULT_ADDR": agent.url,
+        "VAULT_TOKEN": agent.token_file.read_text(),
+        "VAULT_MOUNT": "kv",
+        "VAULT_TOP_DIR": f"users/{ana.account.slug}",
+        "VAULT_RELATIVE_PATH": "",
+        "GIT_USER_NAME": ana.account.name,
+        "GIT_USER_MAIL": "ana@stat.example",
+        "MLFLOW_TRACKING_URI": f"{agent.url}/mlflow",
+        "MLFLOW_S3_ENDPOINT_URL": ana.stack.s3_url,
+        "NO_PROXY": "example.org,127.0.0.1,localhost,::1",
+    }
+    assert {name: env.get(name) for name in expected} == expected
+    assert not set(STATIC_KEYS) & set(env)
+    assert not [name for name in env if name.startswith("KUBERNETES_")]
+
+
+SCRIPT = """
+import json, os, subprocess
+import boto3, hvac
+vault = hvac.Client()
+path = os.environ["VAULT_TOP_DIR"] + "/db"
+kv = vault.secrets.kv.v2
+kv.create_or_update_secret(path=path, secret={"p": "1"}, mount_point=os.environ["VAULT_MOUNT"])
+read = kv.read_secret_version(path=path, mount_point="kv", raise_on_deleted_version=True)
+run = lambda *words: subprocess.run(words, capture_output=True, text=True, check=True).stdout
+print(json.dumps({
+    "authenticated": vault.is_authenticated(),
+    "secret": read["data"]["data"],
+    "buckets": [bucket["Name"] for bucket in boto3.client("s3").list_buckets()["Buckets"]],
+    "git": run("git", "var", "GIT_AUTHOR_IDENT"),
+    "own git": run("git", "-c", "user.name=Somebody Else", "var", "GIT_AUTHOR_IDENT"),
+    "bao": json.loads(run("bao", "kv", "get", "-format=json", "-mount=kv", path))["data"]["data"],
+}))
+"""
+
+
+def test_standard_clients_work_with_nothing_but_the_environment(
+    person: Callable[..., Person], agent_of: Callable[..., CredentialAgent], tmp_path: Path
+) -> None:
+    ana = person('ana "the first" \\ é', mail="ana@stat.example")
+    agent = agent_of(ana)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        env={"PATH": path, "HOME": str(tmp_path), **agent.environment()},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    got = json.loads(done.stdout)
+    assert got["authenticated"] is True
+    assert got["secret"] == got["bao"] == {"p": "1"}
+    assert ana.bucket in got["buckets"]
+    assert "<ana@stat.example>" in got["git"]
+    assert got["git"].startswith("ana")
+    assert got["own git"].startswith("Somebody Else")
+
+
+def test_a_persons_own_aws_configuration_stays_in_force(
+    person: Callable[..., Person], agent_of: Callable[..., CredentialAgent], tmp_path: Path
+) -> None:
+    agent = agent_of(person(), ready=False)
+    assert "AWS_CONFIG_FILE" in agent.environment()
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "config").write_text("[profile other]\nregion = eu-west-1\n")
+    assert "AWS_CONFIG_FILE" not in agent.environment()
+
+
+def test_two_agents_know_nothing_of_each_other(
+    person: Callable[..., Person], agent_of: Callable[..., CredentialAgent]
+) -> None:
+    one, two = Caller(agent_of(person("ana"))), Caller(agent_of(person("bob")))
+    assert one("GET", "/credentials", {"Authorization": two.token})[0] == 403
+    assert two("GET", "/credentials", {"Authorization": one.token})[0] == 403
+    assert one("GET", "/credentials")[0] == two("GET", "/credentials")[0] == 200
