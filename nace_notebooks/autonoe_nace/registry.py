@@ -141,7 +141,9 @@ def _download(source: str, folder: Path, digest: str, model_id: str) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as temporary:
         target = Path(temporary) / "model"
         target.mkdir()
-        fetched = Path(download_artifacts(artifact_uri=source, dst_path=temporary))
+        downloads = Path(temporary) / "download"
+        downloads.mkdir()
+        fetched = Path(download_artifacts(artifact_uri=source, dst_path=str(downloads)))
         for name in MODEL_FILES:
             file = fetched / name
             if file.is_file() and not file.is_symlink():

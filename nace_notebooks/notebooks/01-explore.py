@@ -17,8 +17,8 @@
 # how a model may be trained and judged. The default data are the titles and notes of **ATECO 2025**
 # (© ISTAT, CC BY 4.0), Italy's version of NACE Rev. 2.1.
 #
-# No key is typed anywhere: this kernel has the platform's credentials already. This card shows whose
-# they are and what they open; its button writes, reads and removes an object.
+# No key is typed anywhere: this kernel has the platform's credentials already. The card shows
+# whose they are and what they open; its button writes, reads and removes an object.
 
 # %%
 from autonoe import panels

@@ -74,7 +74,7 @@ def serve(small_model: Path, tmp_path: Path) -> Iterator[Callable[..., Server]]:
 
 
 def _answer_to(port: int, head: bytes) -> bytes:
-    """Send the beginning of a request and nothing more; return all up to the server's hanging up."""
+    """Send the beginning of a request and no more; return all until the server hangs up."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
         client.sendall(head)
         answer = b""
