@@ -75,7 +75,7 @@ class ClosedPortHandler(AutonoeHandler):
     Its host allow-list covers ``/proxy/HOST:PORT/`` and not ``/proxy/PORT/`` (read in 4.6).
     """
 
-    async def prepare(self) -> None:
+    async def prepare(self) -> None:  # type: ignore[override]
         """Refuse every verb, websockets included."""
         await super().prepare()
         raise ForbiddenError(
