@@ -14,11 +14,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from autonoe.accounts import Accounts, AdminSettings
 from autonoe.backends.local import LocalBackend
 from autonoe.cli import print_json
 from autonoe.credentials import session
 from autonoe.credentials.settings import AgentSettings
+from autonoe.embedded import roster
 from autonoe.embedded.layout import Layout, default_data_dir
 from autonoe.embedded.platform_file import PlatformFile
 from autonoe.errors import AutonoeError
@@ -102,7 +102,7 @@ def _settings(layout: Layout) -> AgentSettings:
     if os.environ.get("AUTONOE_PROOF_FILE"):
         return AgentSettings()
     owner = PlatformFile.load(layout).owner
-    Accounts(AdminSettings.from_layout(layout)).ensure(owner)
+    roster.refresh(layout, owner)
     return AgentSettings.for_account(layout, owner)
 
 
