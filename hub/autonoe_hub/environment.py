@@ -31,6 +31,8 @@ _OWNERS = (
 )
 """Inherited by the owner only: the addresses can hold the owner's passwords."""
 
+_SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
+
 CONFIG_FOLDER = Path(__file__).parent / "jupyter"
 """Defaults of JupyterLab: no news, no pop-up that asks about them."""
 
@@ -75,7 +77,8 @@ def complete(env: dict[str, str], layout: Layout, account: Account) -> dict[str,
         "SHELL": "/bin/bash" if Path("/bin/bash").exists() else "/bin/sh",
         **jupyter_paths({"JUPYTER_CONFIG_PATH": str(CONFIG_FOLDER)}),
         "JUPYTERHUB_ROOT_DIR": home,
-        "PATH": _path(env.get("PATH", os.defpath)),
+        # An account of its own has no use for the folders that the owner's shell searches.
+        "PATH": _path(env.get("PATH", "") if account.uid is None else _SYSTEM_PATH),
     }
     if account.uid is None:
         ours["AUTONOE_DATA_DIR"] = str(layout.root)

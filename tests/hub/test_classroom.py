@@ -19,7 +19,7 @@ import psutil
 import pytest
 import requests
 
-from autonoe.embedded import ports, uids
+from autonoe.embedded import ports, roster, uids
 from autonoe.embedded.layout import Layout
 from autonoe.embedded.platform_file import PlatformFile
 from autonoe.waiting import wait_until
@@ -332,3 +332,14 @@ def test_a_new_link_of_the_owner_lets_in(platform: Platform) -> None:
     assert answer.url == f"{platform.url}/hub/home"
     missing = platform.cli("users", "link", "nobody", "--json", check=False)
     assert json.loads(missing.stdout)["error"]["code"] == "not_found"
+
+
+def test_a_new_start_keeps_the_owners_groups(platform: Platform) -> None:
+    platform.json("users", "add", platform.owner, "--group", "surveys")
+    try:
+        assert platform.json("up")["already_running"] is True
+        assert roster.refresh(platform.layout, platform.owner).groups == ("surveys",)
+        assert platform.json("users", "list")[0]["groups"] == ["surveys"]
+    finally:
+        left = platform.json("users", "add", platform.owner, "--no-group")
+    assert left["groups"] == []

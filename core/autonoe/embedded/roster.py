@@ -90,16 +90,19 @@ def add(
     _require_owner(layout)
     login_name(name)
     uid = _usable_uid(layout, name)
-    accounts = Accounts(AdminSettings.from_layout(layout))
-    known = _find(accounts, name)
-    account = accounts.ensure(
-        name,
-        groups=groups if groups is not None else (known.groups if known else ()),
-        mail=mail if mail is not None else (known.mail if known else ""),
-        uid=uid,
-        gid=uid,
-    )
+    account = _ensure(layout, name, uid, groups=groups, mail=mail)
     return Added(account, link(layout, name, ttl_s=ttl_s), ttl_s)
+
+
+def refresh(layout: Layout, name: str) -> Account:
+    """Make sure that the account ``name`` has all it needs; its groups and mail stay.
+
+    Raises
+    ------
+    AutonoeError
+        As :meth:`Accounts.ensure` does.
+    """
+    return _ensure(layout, name, uids.assign(layout, name), groups=None, mail=None)
 
 
 def link(layout: Layout, name: str, *, ttl_s: int = LINK_TTL_S, next_path: str = "") -> str:
@@ -208,6 +211,20 @@ def _usable_uid(layout: Layout, name: str) -> int | None:
             uids.forget(layout, name)
         raise
     return uid
+
+
+def _ensure(
+    layout: Layout, name: str, uid: int | None, *, groups: Sequence[str] | None, mail: str | None
+) -> Account:
+    accounts = Accounts(AdminSettings.from_layout(layout))
+    known = _find(accounts, name)
+    return accounts.ensure(
+        name,
+        groups=groups if groups is not None else (known.groups if known else ()),
+        mail=mail if mail is not None else (known.mail if known else ""),
+        uid=uid,
+        gid=uid,
+    )
 
 
 def _find(accounts: Accounts, name: str) -> Account | None:

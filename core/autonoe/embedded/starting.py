@@ -216,9 +216,10 @@ def _failed(name: str, detail: str, log: Path) -> AutonoeError:
 
 def _prepare_owner(layout: Layout, owner: str) -> None:
     """Make the owner's account now, so that the first server starts without waiting for it."""
-    from autonoe.accounts import Accounts, AdminSettings
+    from autonoe.embedded import roster
     from autonoe.identity.buckets import Storage
 
-    admin = AdminSettings.from_layout(layout)
-    Storage(admin.s3_url, read_document(layout, S3_ADMIN)).ensure_bucket(MLFLOW_BUCKET, "mlflow")
-    Accounts(admin).ensure(owner)
+    Storage(PlatformFile.load(layout).s3_url, read_document(layout, S3_ADMIN)).ensure_bucket(
+        MLFLOW_BUCKET, "mlflow"
+    )
+    roster.refresh(layout, owner)  # not ensure: it keeps the groups

@@ -31,6 +31,7 @@ ttl_option = click.option(
 @users.command()
 @click.argument("name")
 @click.option("--group", "groups", multiple=True, help="Project of the account; may be repeated.")
+@click.option("--no-group", is_flag=True, help="Take the account out of all projects.")
 @click.option("--mail", help="Address for the person's Git identity.")
 @ttl_option
 @data_dir_option
@@ -38,6 +39,7 @@ ttl_option = click.option(
 def add(
     name: str,
     groups: tuple[str, ...],
+    no_group: bool,
     mail: str | None,
     link_hours: float,
     data_dir: Path,
@@ -49,9 +51,14 @@ def add(
     """
     from autonoe.embedded import roster
 
-    layout = Layout(data_dir.absolute())
+    if groups and no_group:
+        raise click.UsageError("--group and --no-group exclude each other.")
     added = roster.add(
-        layout, name, groups=groups or None, mail=mail, ttl_s=round(link_hours * _HOUR_S)
+        Layout(data_dir.absolute()),
+        name,
+        groups=groups if groups or no_group else None,
+        mail=mail,
+        ttl_s=round(link_hours * _HOUR_S),
     )
     account = added.account
     if as_json:
