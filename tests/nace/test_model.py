@@ -133,6 +133,17 @@ def test_classes_share_their_probability_among_known_subclasses() -> None:
     assert rolled[0].tolist() == pytest.approx([0.2, 0.8], abs=1e-4)
 
 
+def test_labels_of_several_broader_levels_add_up() -> None:
+    tree = load_nomenclature("uksic2007")
+    hierarchy = Hierarchy(["10511", "10512", "10520", "10.51", "10.5", "10.52"], tree, 5)
+    assert hierarchy.codes == ("10511", "10512", "10520")
+    values = hierarchy.candidates(np.array([[0.3, 0.1, 0.1, 0.2, 0.2, 0.1]], dtype=np.float32))
+    # 10.52 has one subclass, 10520: .1 + .1; the shares follow .3, .1 and .2.
+    expected = [0.3 + 0.2 * 3 / 4 + 0.2 * 3 / 6, 0.1 + 0.2 / 4 + 0.2 / 6, 0.2 + 0.2 * 2 / 6]
+    assert values[0].tolist() == pytest.approx(expected, abs=1e-4)
+    assert values.sum() == pytest.approx(1)
+
+
 def test_deeper_labels_count_for_the_level_above() -> None:
     hierarchy = Hierarchy(["10511", "10512", "01120"], load_nomenclature("uksic2007"), 4)
     assert hierarchy.codes == ("01.12", "10.51")

@@ -40,10 +40,10 @@ def make_cases(model: NaceModel, texts: Sequence[str]) -> tuple[CanaryCase, ...]
     """Return cases from ``texts``, evenly spread; ``texts`` must hold no row of a user's."""
     step = max(1, len(texts) // _CASES)
     chosen = [text for text in texts[::step][:_CASES] if model.prepare(text)]
+    best = [found.candidates[0] for found in model.predict(chosen, k=1)]
     return tuple(
-        CanaryCase(text=text, code=found.candidates[0].code, probability=p)
-        for text, found in zip(chosen, model.predict(chosen, k=1), strict=True)
-        if (p := round(found.candidates[0].probability, 6)) is not None
+        CanaryCase(text=text, code=first.code, probability=round(first.probability, 6))
+        for text, first in zip(chosen, best, strict=True)
     )
 
 

@@ -59,20 +59,29 @@ class Hierarchy:
             sorted(set(direct.values()) | {code for codes in shared.values() for code in codes})
         )
         place = {code: i for i, code in enumerate(self.codes)}
-        self._columns = np.fromiter(direct.keys(), dtype=np.intp, count=len(direct))
-        self._sum = _one_hot([place[code] for code in direct.values()], len(self.codes))
-        self._shared = [(c, np.array([place[x] for x in codes])) for c, codes in shared.items()]
+        # Columns in the order of their codes, so that a code's labels are neighbours to sum.
+        ordered = sorted(direct, key=lambda column: (place[direct[column]], column))
+        self._columns = np.array(ordered, dtype=np.intp)
+        places = [place[direct[column]] for column in ordered]
+        self._places, self._starts = np.unique(np.array(places, dtype=np.intp), return_index=True)
+        self._shared = np.array(list(shared), dtype=np.intp)
+        self._counts = np.array([len(codes) for codes in shared.values()], dtype=np.intp)
+        self._shares_from = np.concatenate([[0], np.cumsum(self._counts)[:-1]]).astype(np.intp)
+        self._targets = np.array([place[x] for c in shared.values() for x in c], dtype=np.intp)
         self._above: dict[int, tuple[tuple[str, ...], Floats]] = {}
 
     def candidates(self, probabilities: Floats) -> Floats:
         """Return the probabilities of :attr:`codes` from those of the labels, row by row."""
-        out: Floats = probabilities[:, self._columns] @ self._sum
-        if self._shared:
-            weights = out + _FLOOR
-            for column, places in self._shared:
-                part = weights[:, places]
-                part /= part.sum(axis=1, keepdims=True)
-                out[:, places] += probabilities[:, [column]] * part
+        out = np.zeros((len(probabilities), len(self.codes)), dtype=np.float32)
+        if len(self._columns):
+            ordered = probabilities[:, self._columns]
+            out[:, self._places] = np.add.reduceat(ordered, self._starts, axis=1)
+        if len(self._shared):
+            weights = out[:, self._targets] + _FLOOR
+            sums = np.add.reduceat(weights, self._shares_from, axis=1)
+            factors = np.repeat(probabilities[:, self._shared] / sums, self._counts, axis=1)
+            # A subclass can get shares from its class and from its group: add.at adds both.
+            np.add.at(out.T, self._targets, (weights * factors).T)
         return out
 
     def roll_up(self, candidates: Floats, level: int) -> tuple[tuple[str, ...], Floats]:
@@ -91,9 +100,3 @@ class Hierarchy:
             self._above[level] = (codes, matrix)
         codes, matrix = self._above[level]
         return codes, candidates @ matrix
-
-
-def _one_hot(places: Sequence[int], width: int) -> Floats:
-    matrix = np.zeros((len(places), width), dtype=np.float32)
-    matrix[np.arange(len(places)), places] = 1
-    return matrix
