@@ -22,6 +22,8 @@ from autonoe.credentials.agent import CredentialAgent
 ICON = Path(__file__).parent / "icons" / "mlflow.svg"
 PREFIX = "/mlflow"
 """Where the agent serves MLflow."""
+RESOURCE = "autonoe"
+"""What an authorizer is asked about, as for the other routes."""
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # What belongs to the Jupyter session or says that a browser asks: the agent refuses browsers, and
@@ -39,8 +41,12 @@ class MlflowProxyHandler(NamedLocalProxyHandler):  # type: ignore[misc]  # untyp
         MLflow's scripts cannot send Jupyter's ``_xsrf`` value, so the origin has to do.
         """
         await super().prepare(*args, **kwargs)
-        if self.request.method not in _SAFE_METHODS and not self._same_origin():
+        action = "read" if self.request.method in _SAFE_METHODS else "write"
+        if action == "write" and not self._same_origin():
             raise web.HTTPError(403, "A page of another site asked for this change.")
+        # The proxy asks for a login only; the server's authorizer decides here as elsewhere.
+        if not self.authorizer.is_authorized(self, self.current_user, action, RESOURCE):
+            raise web.HTTPError(403, f"This account may not {action} MLflow here.")
 
     def _same_origin(self) -> bool:
         site = self.request.headers.get("Sec-Fetch-Site")
@@ -90,7 +96,8 @@ def server_config(agent: CredentialAgent | None) -> Config:
                 "title": "MLflow",
                 "path_info": "mlflow/",
                 "icon_path": str(ICON),
-                "category": "Autonoe",
+                # Lab draws a picture only on the cards of its two kernel categories.
+                "category": "Notebook",
             },
         )
     }

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from jupyter_server.auth.authorizer import Authorizer
 from tornado.httpclient import HTTPClientError, HTTPResponse
+from traitlets.config import Config
 
 pytestmark = pytest.mark.usefixtures("on_platform")
 
@@ -71,6 +73,37 @@ async def test_mlflows_own_page_may_change_things(jp_fetch: Any, jp_http_port: i
     ):
         response = await answer(jp_fetch, *path, method="POST", body="{}", headers=headers)
         assert came_through(response), (headers, response.body)
+
+
+class DenyChanges(Authorizer):  # type: ignore[misc]
+    """Lets everybody look, and nobody change."""
+
+    def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
+        return resource != "autonoe" or action == "read"
+
+
+@pytest.mark.parametrize(
+    "jp_server_config",
+    [
+        Config(
+            {
+                "ServerApp": {
+                    "jpserver_extensions": {
+                        "autonoe_extension": True,
+                        "jupyter_server_proxy": True,
+                    },
+                    "authorizer_class": DenyChanges,
+                }
+            }
+        )
+    ],
+)
+async def test_an_authorizer_decides_about_looking_and_changing(jp_fetch: Any) -> None:
+    path = ("mlflow", "api", "2.0", "mlflow", "runs", "create")
+    assert came_through(await answer(jp_fetch, *path))
+    refused = await answer(jp_fetch, *path, method="POST", body="{}")
+    assert refused.code == 403
+    assert b"UNAVAILABLE" not in refused.body
 
 
 @pytest.fixture
