@@ -82,8 +82,10 @@ def test_mlflow_opens_from_the_launcher(platform: Platform, browser: Browser, st
     page.goto(platform.link())
     wait_for_lab(page)
     page.keyboard.press("Control+Shift+L")  # Lab may have restored a workspace without a launcher
+    launcher = page.locator(".jp-LauncherCard:visible", has_text="MLflow").first
+    launcher.locator("img").wait_for()  # a card without a picture looks broken
     with page.context.expect_page() as opened:
-        page.locator(".jp-LauncherCard:visible", has_text="MLflow").first.click()
+        launcher.click()
     mlflow = opened.value
     mlflow.get_by_text("Experiments").first.wait_for(timeout=60_000)
     assert urlsplit(mlflow.url).path == f"/user/{platform.owner}/mlflow/"
