@@ -126,8 +126,12 @@ def test_without_its_nursery_mlflow_serves_on(own: OwnPlatform) -> None:
     own.wait_ready()
     assert _listeners(own.file.mlflow) == serving
     kill(serving)  # the new nursery gives it a successor
-    own.wait_ready()
-    assert _mlflow_round(own, "Default", write=False)
+    wait_until(
+        lambda: _mlflow_round(own, "Default", write=False),
+        timeout_s=60,
+        what="a successor of the server",
+        ignoring=(urllib3.exceptions.HTTPError,),
+    )
 
 
 def _component_pids(own: OwnPlatform) -> dict[str, list[int]]:

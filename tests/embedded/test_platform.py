@@ -206,3 +206,19 @@ def test_a_first_start_that_was_cut_off_is_begun_again(tmp_path: Path) -> None:
         assert PlatformFile.load(layout).owner
     finally:
         down(root)
+
+
+def test_a_component_that_cannot_start_is_named_with_its_last_words(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "data")
+    up(layout.root, "--port", free_port())
+    down(layout.root)
+    database = layout.component("hub") / "hub.sqlite"
+    database.write_bytes(b"this is no database" * 100)
+    done = autonoe("up", "--detach", "--json", "--data-dir", str(layout.root), check=False)
+    assert done.returncode == 1
+    error = json.loads(done.stdout)["error"]
+    assert error["code"] == "component_failed"
+    assert error["message"].startswith("hub does not start")
+    assert "file is not a database" in error["message"]
+    assert str(layout.log("hub")) in error["hint"]
+    assert process_table.of_platform(layout) == []

