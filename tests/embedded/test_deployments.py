@@ -7,6 +7,7 @@ import json
 import os
 import stat
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import pytest
 import pytest_asyncio
 
 from autonoe import apikeys
+from autonoe.accounts import Account
 from autonoe.backends import DeploymentRequest
-from autonoe.embedded import routes
+from autonoe.embedded import routes, secret_makers
 from autonoe.embedded.deployments import MAX_PER_ACCOUNT, Deployments
 from autonoe.embedded.layout import Layout
 from autonoe.embedded.platform_file import PlatformFile
@@ -46,12 +48,22 @@ async def _there() -> bool:
     return True
 
 
+def _make_account(layout: Layout, name: str, uid: int | None = None) -> None:
+    account = Account(name=name, slug=name, uid=uid, gid=uid, groups=(), mail="")
+    layout.account(name).mkdir()
+    (layout.account(name) / "account.json").write_text(json.dumps(asdict(account)))
+    if uid is not None:
+        (layout.root / "accounts" / "uids.json").write_text(json.dumps({name: uid}))
+
+
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     layout = Layout(tmp_path / "data")
     layout.create()
     layout.run.mkdir(exist_ok=True)
     PlatformFile.create(host="127.0.0.1", port=26_001, owner="ana").save(layout)
+    secret_makers.ensure(layout)
+    _make_account(layout, "ana")
     return layout
 
 
@@ -117,12 +129,13 @@ async def test_a_new_key_makes_the_old_one_worthless(
 
 
 @pytest.mark.asyncio
-async def test_no_secret_is_in_the_process_list(deployments: Deployments) -> None:
+async def test_no_secret_is_in_the_process_list(deployments: Deployments, layout: Layout) -> None:
     key = (await deployments.deploy(request(), ME))["api_key"]
     ((_, process),) = deployments._running.values()
     assert isinstance(process, Sleeper)
     assert key not in " ".join([*process.wanted.argv, *process.wanted.env.values()])
-    assert process.wanted.argv[process.wanted.argv.index("--account") + 1] == "ana"
+    assert process.wanted.env["AUTONOE_ACCOUNT"] == "ana"
+    assert process.wanted.env["AUTONOE_PROOF_FILE"] == str(layout.proof("ana"))
 
 
 @pytest.mark.asyncio
@@ -206,9 +219,7 @@ async def test_an_account_sees_its_own_deployments_only(
     deployments: Deployments, layout: Layout
 ) -> None:
     await deployments.deploy(request(), ME)
-    layout.account("bo").mkdir()
-    (layout.account("bo") / "account.json").write_text('{"name": "bo"}')
-    (layout.root / "accounts" / "uids.json").write_text('{"bo": 61001}')
+    _make_account(layout, "bo", 61_001)
     assert await deployments.list(61_001) == []
     for name in ("nace-api", "../ana/nace-api"):
         with pytest.raises(NotFoundError):

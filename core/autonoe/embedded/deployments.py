@@ -28,6 +28,7 @@ import urllib3
 
 from autonoe import apikeys
 from autonoe.backends.base import Deployment, DeploymentRequest
+from autonoe.credentials.settings import AgentSettings
 from autonoe.embedded import ports, probes, routes, uids
 from autonoe.embedded.files import read_json, write_json
 from autonoe.embedded.layout import Layout
@@ -292,15 +293,13 @@ class Deployments:
             *("--key-file", str(place.folder / "keys.json"), "--state-dir", str(place.state)),
             *(["--pseudonymise"] if request.pseudonymise else []),
         ]
-        with_credentials = [
-            *(sys.executable, "-m", "autonoe", "credentials", "exec"),
-            *("--data-dir", str(self._layout.root), "--account", place.account, "--"),
-        ]
         home = self._layout.home(place.account)
         return ProcessSpec(
             name=f"deployment-{place.service}",
-            argv=(*with_credentials, *serving),
+            argv=tuple(serving),
             env={
+                # addresses and the path of the proof, which only the account's UID can read
+                **AgentSettings.for_account(self._layout, place.account).environment(),
                 "PATH": os.environ.get("PATH", os.defpath),
                 "HOME": str(home),
                 "LANG": "C.UTF-8",

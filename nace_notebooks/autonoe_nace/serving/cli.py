@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import click
 import platformdirs
 
 from autonoe import apikeys
+from autonoe.credentials import session
 from autonoe_nace.serving.run import serve as run
 from autonoe_nace.serving.settings import ServingSettings
 
@@ -49,4 +52,7 @@ def serve(*, new_key: bool, key_file: Path | None, state_dir: Path | None, **opt
         apikeys.write(key_file, (*known, entry))
         click.echo(f"API key, shown once: {key}", err=True)
     state = state_dir or _default_state() / options["deployment"]
-    run(ServingSettings(key_file=key_file, state_dir=state, **options))
+    settings = ServingSettings(key_file=key_file, state_dir=state, **options)
+    # a deployment is told whose it is; its credentials renew beside it, in a thread
+    with session() if os.environ.get("AUTONOE_PROOF_FILE") else nullcontext():
+        run(settings)
