@@ -1,12 +1,14 @@
 # The same few targets that people and CI run. Each creates what it needs, .venv included.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up down test lint docs reference bench pictures lock embedded dev
+.PHONY: help up down test test-long lint docs reference bench pictures lock embedded dev
 
 ARGS ?=
+# One after the other: tests that promise seconds (a crash, a slow start) need a core of their own.
+WORKERS ?= 0
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: embedded ## start the platform in the background and print the link (ARGS="--port 8000")
 	@.venv/bin/autonoe up --detach $(ARGS)
@@ -14,9 +16,15 @@ up: embedded ## start the platform in the background and print the link (ARGS="-
 down: embedded ## stop the platform; the data stays
 	@.venv/bin/autonoe down $(ARGS)
 
-test: dev ## run every test (ARGS="tests/core -k slug")
+test: dev ## run every test (ARGS="tests/core -k slug", WORKERS=4 for that many at once)
 	@scripts/chromium.sh
-	.venv/bin/python -m pytest $(ARGS)
+	.venv/bin/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+
+test-long: dev ## the tests that wait for real expiries: 20 minutes
+	.venv/bin/python -m pytest tests/long $(ARGS)
+
+test-long: dev ## the tests that last 20 minutes: sessions of 900 s end under a loop
+	.venv/bin/python -m pytest tests/long $(ARGS)
 
 lint: dev ## ruff, mypy --strict, import-linter
 	.venv/bin/ruff check

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import logging
 import os
@@ -218,25 +219,32 @@ class Accounts:
         entity = enrolment.ensure_entity(client, account.slug, account.name, account.mail)
         enrolment.ensure_role(client, account.slug, entity, token_ttl_s=self._admin.token_ttl_s)
         enrolment.ensure_groups(client, entity, {slug(group): group for group in account.groups})
-        self._buckets(account)
+        self._buckets(account, client)
         self._proof(account, client)
         if self._admin.mlflow_url:
             self._mlflow_user(account, client)
 
-    def _buckets(self, account: Account) -> None:
+    def _buckets(self, account: Account, client: OpenBaoClient) -> None:
         storage = self._storage
         storage.ensure_bucket(PUBLIC_BUCKET, _PUBLIC_OWNER)
         storage.ensure_bucket(user_bucket(account.name), account.name)
         for group in account.groups:
             bucket = project_bucket(group)
             storage.ensure_bucket(bucket, group)
-            if self._admin.shell is None:
-                raise AutonoeError(
-                    "Projects need the shell of SeaweedFS, which is not configured.",
-                    code="component_missing",
-                )
-            name = f"{enrolment.PROJECT_PREFIX}{slug(group)}"
-            self._admin.shell.put_policy(name, project_policy(bucket))
+            self._project_policy(client, f"{enrolment.PROJECT_PREFIX}{slug(group)}", bucket)
+
+    def _project_policy(self, client: OpenBaoClient, name: str, bucket: str) -> None:
+        policy = project_policy(bucket)
+        mark = hashlib.sha256(json.dumps(policy).encode()).hexdigest()
+        if enrolment.s3_policy_mark(client, name) == mark:
+            return
+        if self._admin.shell is None:
+            raise AutonoeError(
+                "Projects need the shell of SeaweedFS, which is not configured.",
+                code="component_missing",
+            )
+        self._admin.shell.put_policy(name, policy)
+        enrolment.set_s3_policy_mark(client, name, mark)
 
     def _proof(self, account: Account, client: OpenBaoClient) -> None:
         """Keep a proof that works, replace any other: a new one ends the old one's logins."""

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 BUCKET = os.environ.get("AWS_BUCKET_NAME", "")
-_PAUSE_S = 0.2
+_PAUSE_S = float(os.environ.get("LOOP_PAUSE_S", "0.2"))
 
 Round = Callable[[int], None]
 

@@ -47,8 +47,8 @@ class Caller:
             connection.request(method, path, body=body, headers=sent)
             answer = connection.getresponse()
             content = answer.read()
-            document = json.loads(content) if content else {}
-            return answer.status, document
+            is_json = "json" in (answer.getheader("Content-Type") or "")
+            return answer.status, json.loads(content) if content and is_json else {}
         finally:
             connection.close()
 

@@ -18,6 +18,7 @@ OWNER = "autonoe-owner"
 """Metadata key of an entity or a group: the normalised name that it was made for."""
 
 PROJECT_PREFIX = "project-"
+_S3_POLICY = "autonoe-s3-policy"
 
 
 def role_path(slug: str) -> str:
@@ -104,6 +105,19 @@ def ensure_groups(client: OpenBaoClient, entity_id: str, projects: dict[str, str
     for name in client.list("identity/group/name"):
         if name == USERS_GROUP or name.startswith(PROJECT_PREFIX):
             _set_member(client, name, entity_id, member=name in wanted)
+
+
+def s3_policy_mark(client: OpenBaoClient, group: str) -> str:
+    """Return the mark of the S3 policy that the project was given last, or an empty string."""
+    known = client.read(f"identity/group/name/{group}") or {}
+    return str((known.get("metadata") or {}).get(_S3_POLICY, ""))
+
+
+def set_s3_policy_mark(client: OpenBaoClient, group: str, mark: str) -> None:
+    """Remember that the project has the S3 policy of this mark: setting it takes 0.3 s."""
+    path = f"identity/group/name/{group}"
+    known = (client.read(path) or {}).get("metadata") or {}
+    client.write(path, {"metadata": {**known, _S3_POLICY: mark}})
 
 
 def remove(client: OpenBaoClient, slug: str) -> None:
