@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from autonoe.backends.base import DeploymentRequest
 from autonoe.backends.local import backend
@@ -55,13 +53,14 @@ def list_command(as_json: bool) -> None:
     if not found:
         click.echo("Nothing is deployed. Next: autonoe deploy create NAME --model models:/…")
         return
-    table = Table("Name", "State", "Model", "Threshold", "Memory", "Address", "", box=None)
     for one in found:
-        table.add_row(
-            *(one.name, one.state, one.model_uri, f"{one.threshold:g}"),
-            *(f"{one.memory_mib:.0f} MiB", one.url, one.detail),
+        click.echo(
+            f"{one.name}  {one.state}  {one.model_uri}  threshold {one.threshold:g}  "
+            f"{one.memory_mib:.0f} MiB"
         )
-    Console().print(table)
+        click.echo(f"  {one.url}")
+        if one.detail:
+            click.echo(f"  {one.detail}")
 
 
 @deploy.command()
