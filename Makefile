@@ -23,9 +23,6 @@ test: dev ## run every test (ARGS="tests/core -k slug", WORKERS=4 for that many 
 test-long: dev ## the tests that wait for real expiries: 20 minutes
 	.venv/bin/python -m pytest tests/long $(ARGS)
 
-test-long: dev ## the tests that last 20 minutes: sessions of 900 s end under a loop
-	.venv/bin/python -m pytest tests/long $(ARGS)
-
 lint: dev ## ruff, mypy --strict, import-linter
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
