@@ -157,6 +157,10 @@ def _csv(content: bytes, uri: str, wanted: Sequence[str] | None) -> Table:
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         names = [name.strip() for name in next(rows)]
+        if not any(names):
+            raise InvalidInputError(
+                f"The first line of {uri} names no column.", hint="The first line is the header."
+            )
         kept = _choose(names, wanted, uri)
         where = [names.index(name) for name in kept]
         values: list[list[str]] = [[] for _ in kept]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from autonoe.errors import AutonoeError, InvalidInputError
@@ -120,6 +120,7 @@ def test_a_wrong_column_lists_those_that_exist(tmp_path: Path) -> None:
     ("content", "said"),
     [
         (b"", "empty"),
+        (b"\r", "names no column"),
         (b"text,code\n", "no row"),
         (b"text,code\nrice,99.99\n", "No row"),
         (b"PK\x03\x04rest", "spreadsheet"),
@@ -241,6 +242,8 @@ def test_every_row_is_used_or_counted_whatever_it_holds(rows: list[tuple[str, st
 
 @settings(max_examples=80, deadline=None)
 @given(st.binary(max_size=200))
+@example(b"\r")
+@example(b"text,code\r1,2\r")
 def test_no_bytes_make_the_reader_raise_anything_but_its_own_errors(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
 ) -> None:
