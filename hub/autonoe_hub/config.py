@@ -11,6 +11,7 @@ import os
 from typing import Any
 
 import jupyterhub.log
+from traitlets.config import LazyConfigValue
 
 from autonoe.embedded.layout import Layout, default_data_dir
 from autonoe_hub import oidc
@@ -47,14 +48,20 @@ def everywhere(c: Any) -> None:
     """Set what holds for each hub of ours."""
     if "ticket" not in jupyterhub.log.SCRUB_PARAM_KEYS:
         jupyterhub.log.SCRUB_PARAM_KEYS = (*jupyterhub.log.SCRUB_PARAM_KEYS, "ticket")
-    c.JupyterHub.logging_config = {**LOGGING_CONFIG, **c.JupyterHub.get("logging_config", {})}
+    c.JupyterHub.logging_config = {**LOGGING_CONFIG, **_present(c, "logging_config", {})}
     if not c.Spawner.get("default_url"):
         c.Spawner.default_url = "/lab"
-    settings = dict(c.JupyterHub.get("tornado_settings", {}))
+    settings = dict(_present(c, "tornado_settings", {}))
     settings["headers"] = {**HEADERS, **settings.get("headers", {})}
     c.JupyterHub.tornado_settings = settings
 
 
 def append(c: Any, option: str, entries: list[dict[str, Any]]) -> None:
     """Add ``entries`` to a list option of ``c.JupyterHub``: what the chart put there stays."""
-    c.JupyterHub[option] = [*c.JupyterHub.get(option, []), *entries]
+    c.JupyterHub[option] = [*_present(c, option, []), *entries]
+
+
+def _present(c: Any, option: str, empty: Any) -> Any:
+    """Return what an option holds so far; ``c.X.y.append(…)`` on an unset one leaves a promise."""
+    value = c.JupyterHub.get(option, empty)
+    return value.get_value(empty) if isinstance(value, LazyConfigValue) else value

@@ -70,6 +70,15 @@ def test_roles_and_services_are_added_to_those_that_are_there(layout: Layout) ->
     assert c.JupyterHub.services[0] == {"name": "jupyterhub-idle-culler"}
 
 
+def test_what_was_only_appended_stays_too(layout: Layout) -> None:
+    c = Config()
+    c.JupyterHub.load_roles.append({"name": "of-the-site"})
+    c.JupyterHub.tornado_settings.update({"slow_spawn_timeout": 3})
+    configure(c, layout)
+    assert c.JupyterHub.load_roles[0] == {"name": "of-the-site"}
+    assert c.JupyterHub.tornado_settings["slow_spawn_timeout"] == 3
+
+
 def test_without_a_provider_only_links_let_in(layout: Layout) -> None:
     c = Config()
     configure(c, layout)
