@@ -8,11 +8,13 @@ and ``-disableHttp`` close them (tests/embedded/test_side_doors.py).
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from autonoe.embedded import generated, probes
 from autonoe.embedded.components.base import Component, Context, private_folder, script
 from autonoe.embedded.files import write_atomic, write_json
 from autonoe.embedded.layout import Layout
+from autonoe.embedded.platform_file import PlatformFile
 from autonoe.embedded.processes import ProcessSpec
 from autonoe.identity.openbao import OpenBaoServer
 from autonoe.identity.seaweedfs import iam_config, s3_config
@@ -45,31 +47,8 @@ dir = {folder}
 """
 
 
-def component(context: Context) -> Component:
-    """Return SeaweedFS as a component."""
-    layout, platform = context.layout, context.platform
-    folder = layout.component(NAME)
-    data, identities, iam = folder / "data", folder / "s3.json", folder / "iam.json"
-    issuer = OpenBaoServer(folder, folder, platform.openbao, platform.openbao_cluster).issuer
-
-    def prepare() -> None:
-        private_folder(folder)
-        private_folder(data)
-        write_atomic(
-            folder / "filer.toml", _FILER_STORE.format(folder=json.dumps(str(data / "filer")))
-        )
-        # The flags of the previous run, which would win over those of this one.
-        (data / "mini.options").unlink(missing_ok=True)
-        write_json(
-            identities,
-            s3_config(
-                admin=generated.read_document(layout, generated.S3_ADMIN),
-                services={MLFLOW_BUCKET: generated.read_document(layout, generated.S3_MLFLOW)},
-            ),
-        )
-        signing_key = generated.read(layout, generated.STS_SIGNING_KEY)
-        write_json(iam, iam_config(issuer=issuer, sts_signing_key=signing_key))
-
+def _flags(platform: PlatformFile, data: Path, identities: Path, iam: Path) -> list[str]:
+    """Return the flags of ``weed mini``: which doors are open, and where things lie."""
     flags = {
         "dir": data,
         "ip": "127.0.0.1",
@@ -98,6 +77,34 @@ def component(context: Context) -> Component:
         # (tests/identity/test_s3_isolation.py); policies go through `weed shell` instead.
         "s3.iam": "false",
     }
+    return [f"-{name}={value}" for name, value in flags.items()]
+
+
+def component(context: Context) -> Component:
+    """Return SeaweedFS as a component."""
+    layout, platform = context.layout, context.platform
+    folder = layout.component(NAME)
+    data, identities, iam = folder / "data", folder / "s3.json", folder / "iam.json"
+    issuer = OpenBaoServer(folder, folder, platform.openbao, platform.openbao_cluster).issuer
+
+    def prepare() -> None:
+        private_folder(folder)
+        private_folder(data)
+        write_atomic(
+            folder / "filer.toml", _FILER_STORE.format(folder=json.dumps(str(data / "filer")))
+        )
+        # The flags of the previous run, which would win over those of this one.
+        (data / "mini.options").unlink(missing_ok=True)
+        write_json(
+            identities,
+            s3_config(
+                admin=generated.read_document(layout, generated.S3_ADMIN),
+                services={MLFLOW_BUCKET: generated.read_document(layout, generated.S3_MLFLOW)},
+            ),
+        )
+        signing_key = generated.read(layout, generated.STS_SIGNING_KEY)
+        write_json(iam, iam_config(issuer=issuer, sts_signing_key=signing_key))
+
     return Component(
         spec=ProcessSpec(
             name=NAME,
@@ -105,7 +112,7 @@ def component(context: Context) -> Component:
                 script("weed"),
                 "mini",
                 "-disableHttp",
-                *(f"-{name}={value}" for name, value in flags.items()),
+                *_flags(platform, data, identities, iam),
             ),
             env=context.environment(GOMEMLIMIT="400MiB", GOGC="30", **door_keys(layout)),
             log=layout.log(NAME),
