@@ -16,18 +16,19 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import urllib3
 
+from autonoe.account_records import Account, find_account, list_accounts, record_account
 from autonoe.embedded import generated
 from autonoe.embedded.components.seaweedfs import door_keys
 from autonoe.embedded.files import write_atomic
 from autonoe.embedded.layout import Layout
 from autonoe.embedded.platform_file import PlatformFile
-from autonoe.errors import AutonoeError, ForbiddenError, NotFoundError
+from autonoe.errors import AutonoeError, ForbiddenError
 from autonoe.identity import enrolment
 from autonoe.identity.buckets import Storage
 from autonoe.identity.client import OpenBaoClient
@@ -37,29 +38,11 @@ from autonoe.identity.seaweedfs import project_policy
 from autonoe.identity.weed_shell import WeedShell
 from autonoe.names import PUBLIC_BUCKET, normalise_name, project_bucket, slug, user_bucket
 
+__all__ = ["Account", "Accounts", "AdminSettings"]
+
 log = logging.getLogger(__name__)
 
 _PUBLIC_OWNER = "the platform"
-
-
-@dataclass(frozen=True)
-class Account:
-    """A person as the platform knows them."""
-
-    name: str
-    """The normalised name (NFKC, case-folded)."""
-    slug: str
-    uid: int | None
-    """UID of the account's processes; None: that of the platform."""
-    gid: int | None
-    groups: tuple[str, ...]
-    """Normalised names of the projects that the account is a member of."""
-    mail: str
-
-    @property
-    def buckets(self) -> tuple[str, ...]:
-        """The buckets that the account may write: its own first, then those of its projects."""
-        return (user_bucket(self.name), *(project_bucket(group) for group in self.groups))
 
 
 @dataclass(frozen=True)
@@ -158,15 +141,12 @@ class Accounts:
                 log.warning("account %s left as it is: %s does not answer", account.slug, missing)
             else:
                 self._enrol(account)
-            self._record(account)
+            record_account(self._layout, account)
         return account
 
     def list(self) -> list[Account]:
         """Return all accounts, by name."""
-        folder = self._layout.root / "accounts"
-        records = [json.loads(path.read_text()) for path in folder.glob("*/account.json")]
-        accounts = [Account(**{**record, "groups": tuple(record["groups"])}) for record in records]
-        return sorted(accounts, key=lambda account: account.name)
+        return list_accounts(self._layout)
 
     def get(self, name: str) -> Account:
         """Return the account ``name``.
@@ -176,11 +156,7 @@ class Accounts:
         NotFoundError
             If there is none.
         """
-        wanted = normalise_name(name)
-        for account in self.list():
-            if account.name == wanted:
-                return account
-        raise NotFoundError(f"There is no account {wanted!r}.", hint="See `autonoe users list`.")
+        return find_account(self._layout, name)
 
     def remove(self, name: str, *, purge: bool = False) -> None:
         """Remove the account ``name``: it can log in nowhere from now on.
@@ -280,10 +256,6 @@ class Accounts:
         home.mkdir(exist_ok=True)
         home.chmod(0o700)
         _own(home, account)
-
-    def _record(self, account: Account) -> None:
-        path = self._layout.account(account.name) / "account.json"
-        _write(path, json.dumps(asdict(account), ensure_ascii=False), mode=0o600, account=None)
 
     # -- clients ----------------------------------------------------------------------------
 

@@ -86,8 +86,25 @@ def test_secret_files_are_private_and_owned(stack: Stack) -> None:
     layout = stack.layout
     assert stat.S_IMODE(layout.proof(name).stat().st_mode) == 0o600
     assert stat.S_IMODE(layout.home(name).stat().st_mode) == 0o700
-    assert stat.S_IMODE((layout.account(name) / "account.json").stat().st_mode) == 0o600
+    assert stat.S_IMODE((layout.account(name) / "account.json").stat().st_mode) == 0o640
     assert layout.proof(name).stat().st_uid == os.getuid()
+
+
+def test_an_account_of_another_uid_reads_its_record_and_changes_nothing(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owners: dict[str, tuple[int, int]] = {}
+    monkeypatch.setattr(os, "chown", lambda path, uid, gid: owners.update({path.name: (uid, gid)}))
+    name = unique("ana")
+    stack.accounts().ensure(name, uid=23_456, gid=23_457)
+    assert owners == {
+        slug(name): (23_456, 23_457),
+        "proof.json": (23_456, 23_457),
+        # Its group only: the platform believes what the record says.
+        "account.json": (-1, 23_457),
+    }
+    record = stack.layout.account(name) / "account.json"
+    assert stat.S_IMODE(record.stat().st_mode) & 0o022 == 0
 
 
 def test_a_removed_account_keeps_its_data_for_its_name(stack: Stack) -> None:

@@ -98,7 +98,9 @@ def _run(command: list[str]) -> int:
         ) from error
 
     def forward(number: int, frame: FrameType | None) -> None:
-        child.send_signal(number)
+        # Ctrl-C in a terminal reaches the whole group by itself: once is enough.
+        if number != signal.SIGINT or not sys.stdin.isatty():
+            child.send_signal(number)
 
     previous = {number: signal.signal(number, forward) for number in _FORWARDED}
     try:

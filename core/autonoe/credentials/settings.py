@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from autonoe.accounts import Accounts, AdminSettings
+from autonoe.account_records import find_account
 from autonoe.embedded.layout import Layout
 from autonoe.embedded.platform_file import PlatformFile
 from autonoe.names import slug, user_bucket
@@ -60,7 +60,7 @@ class AgentSettings(BaseSettings):
             If there is no such platform, or no such account.
         """
         platform = PlatformFile.load(layout)
-        account = Accounts(AdminSettings.from_layout(layout)).get(name)
+        account = find_account(layout, name)
         return cls(
             account=account.name,
             account_mail=account.mail,
