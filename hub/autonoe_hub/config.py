@@ -11,7 +11,7 @@ import os
 from typing import Any
 
 import jupyterhub.log
-from traitlets.config import LazyConfigValue
+from traitlets.config.loader import LazyConfigValue
 
 from autonoe.embedded.layout import Layout, default_data_dir
 from autonoe_hub import oidc
