@@ -30,7 +30,7 @@ from autonoe_nace.training import TrainingParams, train
 
 DEPLOYMENT = "nace-demo"
 _BATCH = 500
-_TIMEOUT_S = 60
+_TIMEOUT_S = 120
 
 Step = Callable[[str], AbstractContextManager[dict[str, Any]]]
 
