@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from urllib.parse import quote
+from uuid import uuid4
 
 import nbformat
 import pytest
@@ -109,6 +111,10 @@ def test_mlflow_renders_below_the_persons_server(
     platform: Platform, browser: Browser, steps: Steps
 ) -> None:
     page = browser.page
+    name = f"seen-in-browser-{uuid4().hex[:8]}"
+    make = f"import mlflow; mlflow.create_experiment({name!r})"
+    python = ("--", sys.executable, "-c", make)
+    platform.cli("credentials", "exec", "--account", platform.owner, *python)
     failed: list[str] = []
     page.on(
         "response",
@@ -117,7 +123,6 @@ def test_mlflow_renders_below_the_persons_server(
         ),
     )
     _open(platform, page, "mlflow/#/experiments")
-    expect(page.get_by_text("Experiments").first).to_be_visible(timeout=120_000)
-    expect(page.get_by_role("table").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(name).first).to_be_visible(timeout=120_000)
     steps.keep(page, "mlflow")
     assert not failed
