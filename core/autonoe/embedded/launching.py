@@ -28,10 +28,23 @@ def start_guard(layout: Layout) -> subprocess.Popen[bytes]:
                 "autonoe.embedded.supervisor",
                 str(layout.root),
             ],
-            env={**os.environ, process_table.MARK: str(layout.root)},
+            env={**_environment(), process_table.MARK: str(layout.root)},
             cwd=layout.root,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+
+def _environment() -> dict[str, str]:
+    """Return the person's environment without another platform's marks.
+
+    Started from a terminal of another platform, this one must not count as a part of it.
+    """
+    settings = ("AUTONOE_HUB_", "AUTONOE_OIDC_")
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("AUTONOE_") or name.startswith(settings)
+    }

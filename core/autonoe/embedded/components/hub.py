@@ -18,6 +18,9 @@ NAME = "hub"
 # Variables of the person's shell that would point a component or a notebook somewhere else.
 _FOREIGN = ("AWS_", "VAULT_", "BAO_", "MLFLOW_", "JUPYTER", "WEED_", "GOMEMLIMIT", "GOGC")
 
+# What the person decides about the hub; the rest of a shell's environment differs at each login.
+_SETTINGS = ("AUTONOE_", "HTTP_PROXY", "HTTPS_PROXY")
+
 
 def component(context: Context) -> Component:
     """Return the hub as a component."""
@@ -26,6 +29,7 @@ def component(context: Context) -> Component:
     health = probes.http(platform.hub_api, "/hub/health")
     host = "127.0.0.1" if platform.host in WILDCARDS else platform.host
     public = probes.http(platform.port, "/hub/health", host=host)
+    environment = _environment(context)
 
     async def probe() -> bool:
         return await health() and await public()
@@ -34,11 +38,11 @@ def component(context: Context) -> Component:
         spec=ProcessSpec(
             name=NAME,
             argv=(sys.executable, "-m", "autonoe_hub.launcher", "hub", "-f", _config_file()),
-            env=_environment(context),
+            env=environment,
             log=layout.log(NAME),
             probe=probe,
             cwd=folder,
-            env_that_matters=frozenset({"AUTONOE_DATA_DIR", "HTTP_PROXY", "HTTPS_PROXY"}),
+            env_that_matters=frozenset(n for n in environment if n.startswith(_SETTINGS)),
             # It stops people's servers first.
             stop_within_s=20.0,
         ),
