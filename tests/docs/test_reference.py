@@ -136,3 +136,18 @@ def test_every_page_can_be_reached() -> None:
         patterns = re.findall(r"^([\w/\[\]!*-]+)$", text, flags=re.MULTILINE)
         listed = {found.with_suffix("") for p in patterns for found in folder.glob(f"{p}.md")}
         assert page.with_suffix("") in listed, f"{page} is in no table of contents"
+
+
+def test_the_map_is_true() -> None:
+    """What the architecture page names is there; what a later mode adds is named as such."""
+    text = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    here = re.sub(r"^Cluster mode will add .*?\n\n", "", text, flags=re.MULTILINE | re.DOTALL)
+    named = {
+        path
+        for path in re.findall(r"`([a-z_]+/[\w./]*)`", here)
+        if path not in {"components/", "panels/"}  # told below their packages
+    }
+    assert len(named) > 12
+    assert [path for path in sorted(named) if not (REPOSITORY / path).exists()] == []
+    packages = {p.parent.name for p in REPOSITORY.glob("*/autonoe*/__init__.py")}
+    assert [package for package in packages if package not in text] == []
