@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from autonoe.cli import main
 from autonoe.errors import UnavailableError
 from autonoe.waiting import wait_until
 from autonoe_nace.logs import etl
@@ -246,3 +247,20 @@ def test_any_order_and_repetition_gives_the_same_rows(
             write(place / f"logs{run}", batch)
             etl.run(place / f"logs{run}", str(place / "out"))
         assert stored(place / "out") == wanted
+
+
+def test_the_command_reports_what_it_did(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "logs", [record(1), record(1)])
+    places = ["--from", str(tmp_path / "logs"), "--to", str(tmp_path / "out")]
+    with pytest.raises(SystemExit) as done:
+        main(["nace", "etl", *places, "--json"])
+    assert done.value.code == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["new"], said["duplicates"], said["busy"]) == (1, 1, False)
+    for wrong in ([], ["--from", "x"], ["--deployment", "a", "--from", "x"]):
+        with pytest.raises(SystemExit) as refused:
+            main(["nace", "etl", *wrong, "--json"])
+        assert refused.value.code == 2
+        assert json.loads(capsys.readouterr().out)["error"]["hint"]
