@@ -7,8 +7,10 @@ import json
 import logging
 import os
 import socket
+import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,6 +138,19 @@ def test_the_credentials_are_what_aws_clients_parse(call: Caller) -> None:
         assert len(document["Expiration"]) == len("2026-01-01T00:00:00Z")
 
 
+def test_an_answer_does_not_wait_for_an_acknowledgement(call: Caller) -> None:
+    """On a kept connection, headers and body in two packets took 44 ms each time."""
+    connection = http.client.HTTPConnection(call.host, timeout=20)
+    times = []
+    for _ in range(25):
+        began = time.perf_counter()
+        connection.request("GET", "/credentials", headers={"Authorization": call.token})
+        connection.getresponse().read()
+        times.append(time.perf_counter() - began)
+    connection.close()
+    assert statistics.median(times) < 0.03
+
+
 def test_the_status_holds_no_secret(call: Caller) -> None:
     _, keys = call("GET", "/credentials")
     status, document = call("GET", "/status")
@@ -222,6 +237,17 @@ def test_a_refused_body_is_not_taken_for_a_request(call: Caller) -> None:
     )
     assert answer.count(b"HTTP/1.1 ") == 1
     assert b"SecretAccessKey" not in answer
+
+
+def test_a_caller_that_asks_before_sending_is_told_to_go_on(call: Caller) -> None:
+    host, port = call.host.split(":")
+    head = f"POST /v1/sys/capabilities-self HTTP/1.1\r\nHost: {call.host}\r\n"
+    head += f"Authorization: {call.token}\r\nContent-Length: 15\r\nExpect: 100-continue\r\n\r\n"
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(head.encode())
+        assert b"100 Continue" in connection.recv(1024)
+        connection.sendall(b'{"paths":["x"]}')
+        assert b"HTTP/1.1 200" in connection.recv(65536)
 
 
 def test_nothing_secret_is_logged(call: Caller, caplog: pytest.LogCaptureFixture) -> None:

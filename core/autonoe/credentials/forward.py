@@ -129,6 +129,7 @@ def relay(handler: BaseHTTPRequestHandler, answer: urllib3.BaseHTTPResponse) -> 
             if not piece:
                 continue
             handler.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece)
+            handler.wfile.flush()
         if chunked:
             handler.wfile.write(b"0\r\n\r\n")
     except urllib3.exceptions.HTTPError:

@@ -73,9 +73,18 @@ class AgentHandler(BaseHTTPRequestHandler):
     server_version = "autonoe-agent"
     sys_version = ""
     timeout = _IDLE_S
+    # Headers and body in two small packets would wait 40 ms for the other side's acknowledgement.
+    disable_nagle_algorithm = True
+    wbufsize = 64 * 1024
 
     def log_message(self, format: str, *args: Any) -> None:
         """Log nothing: http.server would write to stderr."""
+
+    def handle_expect_100(self) -> bool:
+        """Tell the caller to go on at once, and not when the buffer is full."""
+        go_on = super().handle_expect_100()
+        self.wfile.flush()
+        return go_on
 
     def _serve(self) -> None:
         self._body_left = True
