@@ -15,9 +15,9 @@ import urllib3
 
 from autonoe.credentials.agent import CredentialAgent
 from autonoe.embedded import generated
+from identity.caller import Caller
 from identity.conftest import Person, unique
 from identity.stack import HTTP, Stack, Tracking
-from identity.test_agent import Caller
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,9 @@ from autonoe.credentials.agent import CredentialAgent
 from autonoe.credentials.chain import IdentityChain
 from autonoe.errors import UnavailableError
 from autonoe.waiting import wait_until
+from identity.caller import Caller
 from identity.conftest import Person, unique
 from identity.stack import Part, Stack, client
-from identity.test_agent import Caller
 
 
 @pytest.fixture
