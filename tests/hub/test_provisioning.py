@@ -110,9 +110,9 @@ def test_two_starts_share_one_attempt(layout: Layout, monkeypatch: pytest.Monkey
             return wanted
 
         monkeypatch.setattr(people, "_ensure", ensure)
-        starts = [asyncio.create_task(start(people, timeout_s=5)) for _ in range(4)]
-        asyncio.get_running_loop().call_soon(everyone.set)  # after the first step of all four
-        await asyncio.gather(*starts)
+        begun = await asyncio.gather(*(people.begin("owner", None) for _ in range(4)))
+        everyone.set()  # not before: all four have asked by now
+        await asyncio.gather(*(people.settle(account, timeout_s=5) for account in begun))
 
     asyncio.run(run())
     assert calls == 1
