@@ -296,9 +296,14 @@ class Accounts:
     def _lock(self) -> Iterator[None]:
         """One writer at a time: membership of a group is read, changed and written back."""
         self._layout.create()
-        with (self._layout.root / "accounts" / ".lock").open("w") as handle:
+        path = self._layout.root / "accounts" / ".lock"
+        # 0600: an account that could open it could hold it, and keep everybody else from starting.
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
+        finally:
+            os.close(handle)
 
 
 def _write(path: Path, text: str, *, mode: int, account: Account | None) -> None:

@@ -88,6 +88,7 @@ def test_secret_files_are_private_and_owned(stack: Stack) -> None:
     assert stat.S_IMODE(layout.home(name).stat().st_mode) == 0o700
     assert stat.S_IMODE((layout.account(name) / "account.json").stat().st_mode) == 0o640
     assert layout.proof(name).stat().st_uid == os.getuid()
+    assert stat.S_IMODE((layout.root / "accounts" / ".lock").stat().st_mode) == 0o600
 
 
 def test_an_account_of_another_uid_reads_its_record_and_changes_nothing(
