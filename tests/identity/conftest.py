@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from autonoe.accounts import Account
 from autonoe.credentials.agent import CredentialAgent
-from autonoe.credentials.chain import IdentityChain
 from autonoe.credentials.environment import STATIC_KEYS
-from autonoe.identity.sts import S3Session
 from autonoe.waiting import wait_until
-from identity.stack import Stack, client
-
-_numbers = itertools.count(1)
-
-
-def unique(stem: str) -> str:
-    """Return a name that no other test uses."""
-    return f"{stem}-{os.getpid()}-{next(_numbers)}"
+from identity.people import Person, unique
+from identity.stack import Stack
 
 
 @pytest.fixture(scope="session")
@@ -53,31 +42,6 @@ def own_stack(_unruly_stack: Stack) -> Iterator[Stack]:
     yield _unruly_stack
     for part in (_unruly_stack.bao, _unruly_stack.weed):
         part.mend()
-
-
-class Person:
-    """An account, its chain, and clients with a session of it."""
-
-    def __init__(self, stack: Stack, account: Account) -> None:
-        self.stack = stack
-        self.account = account
-        self.chain = IdentityChain(stack.settings(account))
-        self.bucket = account.buckets[0]
-
-    @property
-    def jwt(self) -> str:
-        """Return a new identity token."""
-        found = self.chain.client(timeout_s=5).read("identity/oidc/token/s3")
-        assert found is not None
-        return str(found["token"])
-
-    def session(self) -> S3Session:
-        """Return a new S3 session."""
-        return self.chain.s3_session()
-
-    def s3(self, service: str = "s3", **options: Any) -> Any:
-        """Return a client with a new session."""
-        return client(self.stack.s3_url, self.session(), service, **options)
 
 
 @pytest.fixture

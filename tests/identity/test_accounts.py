@@ -13,7 +13,7 @@ from autonoe.embedded import generated
 from autonoe.errors import ConflictError, InvalidInputError, NotFoundError
 from autonoe.identity.mlflow_users import MlflowUsers
 from autonoe.names import normalise_name, project_bucket, slug, user_bucket
-from identity.conftest import Person, unique
+from identity.people import Person, unique
 from identity.stack import Stack
 
 NAMES = [

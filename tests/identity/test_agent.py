@@ -20,7 +20,7 @@ from autonoe.embedded.layout import Layout
 from autonoe.errors import ForbiddenError
 from autonoe.identity.client import OpenBaoClient
 from identity.caller import Caller
-from identity.conftest import Person
+from identity.people import Person
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 from autonoe.credentials import session
 from autonoe.credentials.agent import CredentialAgent
 from autonoe.waiting import wait_until
-from identity.conftest import Person
+from identity.people import Person
 
 AUTONOE = str(Path(sys.executable).with_name("autonoe"))
 LISTING = (

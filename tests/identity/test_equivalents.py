@@ -18,7 +18,7 @@ from botocore import xform_name
 from autonoe import equivalents
 from autonoe.credentials.agent import CredentialAgent
 from autonoe.equivalents import Request
-from identity.conftest import Person
+from identity.people import Person
 
 
 class Kernel:

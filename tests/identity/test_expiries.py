@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 from autonoe.credentials.agent import CredentialAgent
 from autonoe.waiting import wait_until
 from identity.client_loops import CLIENTS
-from identity.conftest import Person
 from identity.gate import Gate
+from identity.people import Person
 from identity.stack import client
 
 TTL_S = 12

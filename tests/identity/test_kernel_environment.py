@@ -13,7 +13,7 @@ import pytest
 
 from autonoe.credentials.agent import CredentialAgent
 from autonoe.credentials.environment import STATIC_KEYS
-from identity.conftest import Person
+from identity.people import Person
 
 
 def test_a_kernel_gets_what_clients_look_for(

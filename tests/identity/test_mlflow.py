@@ -16,7 +16,7 @@ import urllib3
 from autonoe.credentials.agent import CredentialAgent
 from autonoe.embedded import generated
 from identity.caller import Caller
-from identity.conftest import Person, unique
+from identity.people import Person, unique
 from identity.stack import HTTP, Stack, Tracking
 
 

@@ -13,7 +13,7 @@ from autonoe.errors import AutonoeError, ConflictError, ForbiddenError
 from autonoe.identity import enrolment
 from autonoe.identity.client import OpenBaoClient
 from autonoe.names import slug
-from identity.conftest import Person
+from identity.people import Person
 from identity.stack import HTTP, Stack
 
 VERBS = ("GET", "LIST", "POST", "PUT", "PATCH", "DELETE")

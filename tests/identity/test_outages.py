@@ -14,7 +14,7 @@ from autonoe.credentials.chain import IdentityChain
 from autonoe.errors import UnavailableError
 from autonoe.waiting import wait_until
 from identity.caller import Caller
-from identity.conftest import Person, unique
+from identity.people import Person, unique
 from identity.stack import Part, Stack, client
 
 

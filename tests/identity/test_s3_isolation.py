@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from autonoe.embedded import generated
 from autonoe.identity.sts import S3Session
 from autonoe.names import PUBLIC_BUCKET, project_bucket
-from identity.conftest import Person
+from identity.people import Person
 from identity.stack import client
 
 KEY = "folder/secret.csv"

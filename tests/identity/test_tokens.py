@@ -18,7 +18,7 @@ from autonoe.identity.client import OpenBaoClient
 from autonoe.identity.openbao import S3_AUDIENCE
 from autonoe.identity.sts import assume_role
 from autonoe.waiting import wait_until
-from identity.conftest import Person
+from identity.people import Person
 from identity.stack import HTTP, Stack, client
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from autonoe.credentials.agent import CredentialAgent
 from autonoe.credentials.variables import MARK, refusal
-from identity.conftest import Person
+from identity.people import Person
 
 
 def _keep(ana: Person, name: str, values: dict[str, str], *, marked: bool) -> None:

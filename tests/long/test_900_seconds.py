@@ -17,7 +17,8 @@ from botocore.exceptions import ClientError
 from autonoe.credentials.agent import CredentialAgent
 from autonoe.waiting import wait_until
 from identity.client_loops import CLIENTS
-from identity.conftest import Person, _unruly_stack, agent_of, person, stack
+from identity.conftest import _unruly_stack, agent_of, person, stack
+from identity.people import Person
 from identity.stack import client
 from identity.test_expiries import kernel_environment
 
