@@ -61,7 +61,17 @@ class LinkHandler(BaseHandler):  # type: ignore[misc]  # the base publishes no t
         if user is None:
             await self._refuse()
             return
-        self.redirect(target or self.get_next_url(user))
+        self.redirect(self._through_start(user, target) if target else self.get_next_url(user))
+
+    def _through_start(self, user: Any, target: str) -> str:
+        """Return ``target``, by way of the server's start when it lies in one that does not run.
+
+        JupyterHub answers a page of a stopped server with a question; a link that ``autonoe nace
+        demo`` prints must simply open.
+        """
+        if user.running or not target.startswith(user.url):
+            return target
+        return str(url_concat(url_path_join(self.hub.base_url, "spawn"), {"next": target}))
 
     async def post(self) -> None:
         """Sign the present account out, then follow the link (the form of the question above)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import psutil
 import pytest
@@ -56,8 +56,14 @@ def test_a_link_leads_to_the_server_by_default(hub: HubStack) -> None:
 
 
 def test_a_link_leads_where_its_maker_said(hub: HubStack) -> None:
-    path = f"/user/{OWNER}/lab/tree/nace/01_explore.ipynb"
-    assert follow(hub, hub.ticket(next_path=path)).headers["Location"] == path
+    assert follow(hub, hub.ticket(next_path="/hub/token")).headers["Location"] == "/hub/token"
+
+
+def test_a_link_into_a_server_that_does_not_run_starts_it_first(hub: HubStack) -> None:
+    path = f"/user/{OWNER}/mlflow/#/experiments/1"
+    location = urlsplit(follow(hub, hub.ticket(next_path=path)).headers["Location"])
+    assert location.path == "/hub/spawn"
+    assert parse_qs(location.query) == {"next": [path]}
 
 
 @pytest.mark.parametrize("ticket", ["", "x", "../../s3-admin.json", "A" * 43, "é" * 43, "A" * 9000])
