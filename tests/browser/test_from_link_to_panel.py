@@ -38,6 +38,11 @@ def _publish(picture: Path, name: str) -> None:
         shutil.copyfile(picture, REPOSITORY / folder / f"{name}.png")
 
 
+def _fresh_link(platform: Platform) -> str:
+    """Return a link to Lab as a first visitor sees it: other tests may have left tabs open."""
+    return platform.link(next_path=f"/user/{platform.owner}/lab?reset")
+
+
 def test_from_the_link_to_a_tested_notebook(
     platform: Platform, browser: Browser, steps: Steps
 ) -> None:
@@ -45,7 +50,7 @@ def test_from_the_link_to_a_tested_notebook(
     page.set_viewport_size({"width": 1440, "height": 1060})
     notebook = platform.layout.home(platform.owner) / NOTEBOOK
 
-    page.goto(platform.link())
+    page.goto(_fresh_link(platform))
     wait_for_lab(page)
     steps.keep(page, "lab")
 
@@ -82,9 +87,8 @@ def test_from_the_link_to_a_tested_notebook(
 
 def test_mlflow_opens_from_the_launcher(platform: Platform, browser: Browser, steps: Steps) -> None:
     page = browser.page
-    page.goto(platform.link())
+    page.goto(_fresh_link(platform))
     wait_for_lab(page)
-    page.keyboard.press("Control+Shift+L")  # Lab may have restored a workspace without a launcher
     launcher = page.locator(".jp-LauncherCard:visible", has_text="MLflow").first
     launcher.locator("img").wait_for()  # a card without a picture looks broken
     with page.context.expect_page() as opened:
