@@ -54,11 +54,13 @@ def _open(platform: Platform, page: Page, where: str) -> None:
 
 def _test_access(page: Page) -> None:
     """Press the button and wait for its green words."""
-    page.get_by_role("button", name="Test access").click()
+    button = page.get_by_role("button", name="Test access")
+    button.click()
     green = page.locator(".autonoe-result.autonoe-ok")
     green.wait_for(timeout=60_000)
     expect(green).to_contain_text("It works: wrote, read back and removed")
     assert green.evaluate("e => getComputedStyle(e).color") == "rgb(26, 127, 55)"
+    assert button.evaluate("e => getComputedStyle(e).backgroundColor") == "rgb(26, 127, 55)"
 
 
 def test_in_jupyterlab(platform: Platform, browser: Browser, steps: Steps) -> None:

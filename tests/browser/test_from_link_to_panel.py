@@ -72,8 +72,10 @@ def test_from_the_link_to_a_tested_notebook(
     card.scroll_into_view_if_needed()
     steps.keep(page, "run")
 
-    card.get_by_role("button", name="Test access").click()
+    button = card.get_by_role("button", name="Test access")
+    button.click()
     card.locator(".autonoe-result.autonoe-ok").wait_for(timeout=60_000)
+    assert button.evaluate("e => getComputedStyle(e).backgroundColor") == "rgb(26, 127, 55)"
     _publish(steps.keep(page, "tested"), "lab")
 
     strangers = {

@@ -223,6 +223,7 @@ function testBox(model, t, code) {
     since.textContent = "";
     const say = (name, text, extra = []) => {
       status.className = `autonoe-result autonoe-${name}`;
+      button.classList.toggle("autonoe-passed", name === "ok");
       status.replaceChildren(icon(name), h("div", {}, h("p", {}, text), ...extra));
     };
     if (state === "waiting") say("busy", t("test.waiting"));
