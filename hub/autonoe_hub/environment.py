@@ -11,7 +11,6 @@ from autonoe.accounts import Account
 from autonoe.credentials.settings import AgentSettings
 from autonoe.embedded.jupyter_paths import jupyter_paths
 from autonoe.embedded.layout import Layout
-from autonoe.embedded.platform_file import PlatformFile
 
 KEPT = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TZ", "VIRTUAL_ENV")
 """Variables of the platform that each server inherits."""
@@ -37,25 +36,6 @@ CONFIG_FOLDER = Path(__file__).parent / "jupyter"
 """Defaults of JupyterLab: no news, no pop-up that asks about them."""
 
 
-def agent_settings(layout: Layout, account: Account) -> AgentSettings:
-    """Return what the credential agent in the account's server is told.
-
-    It comes from ``account`` and not from its record, which a first start with the object store
-    down has not written yet.
-    """
-    platform = PlatformFile.load(layout)
-    return AgentSettings(
-        account=account.name,
-        account_mail=account.mail,
-        groups=account.groups,
-        proof_file=layout.proof(account.name),
-        openbao_url=platform.openbao_url,
-        s3_url=platform.s3_url,
-        mlflow_url=platform.mlflow_url,
-        control_socket=layout.control_socket,
-    )
-
-
 def complete(env: dict[str, str], layout: Layout, account: Account) -> dict[str, str]:
     """Return ``env`` with the variables of ``account``. Nothing added is a secret.
 
@@ -70,7 +50,7 @@ def complete(env: dict[str, str], layout: Layout, account: Account) -> dict[str,
     """
     home = str(layout.home(account.name))
     ours = {
-        **agent_settings(layout, account).environment(),
+        **AgentSettings.of(layout, account).environment(),
         "HOME": home,
         "USER": account.slug,
         "LOGNAME": account.slug,

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from autonoe.account_records import find_account
+from autonoe.account_records import Account, find_account
 from autonoe.embedded.layout import Layout
 from autonoe.embedded.platform_file import PlatformFile
 from autonoe.names import slug, user_bucket
@@ -59,8 +59,20 @@ class AgentSettings(BaseSettings):
         NotFoundError
             If there is no such platform, or no such account.
         """
+        return cls.of(layout, find_account(layout, name))
+
+    @classmethod
+    def of(cls, layout: Layout, account: Account) -> AgentSettings:
+        """Return the settings for an account at hand, whether or not it is recorded yet.
+
+        A first start with the object store down has not written the record.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such platform.
+        """
         platform = PlatformFile.load(layout)
-        account = find_account(layout, name)
         return cls(
             account=account.name,
             account_mail=account.mail,
