@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Iterable, Iterator
 from http.server import BaseHTTPRequestHandler
 
@@ -10,6 +12,8 @@ import urllib3
 from autonoe.errors import InvalidInputError, UnavailableError
 
 _CHUNK = 64 * 1024
+_LINGER_BYTES = 8 * 1024 * 1024
+_LINGER_S = 2.0
 # Names that belong to one connection, to the caller's own pass, or to a browser.
 _DROPPED = {
     "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
@@ -137,3 +141,22 @@ def relay(handler: BaseHTTPRequestHandler, answer: urllib3.BaseHTTPResponse) -> 
         handler.close_connection = True
     finally:
         answer.release_conn()
+
+
+def linger(connection: socket.socket) -> None:
+    """Read what a refused caller is still sending, within 8 MiB and 2 s, and forget it.
+
+    Closing with unread bytes resets the connection, and the caller loses the answer that says why.
+    """
+    deadline = time.monotonic() + _LINGER_S
+    left = _LINGER_BYTES
+    try:
+        connection.shutdown(socket.SHUT_WR)
+        while left > 0 and (wait_s := deadline - time.monotonic()) > 0:
+            connection.settimeout(wait_s)
+            piece = connection.recv(_CHUNK)
+            if not piece:
+                return
+            left -= len(piece)
+    except OSError:
+        return

@@ -80,6 +80,11 @@ class AgentHandler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Log nothing: http.server would write to stderr."""
 
+    def finish(self) -> None:
+        """Let a caller that is still sending read its answer."""
+        super().finish()
+        forward.linger(self.connection)
+
     def handle_expect_100(self) -> bool:
         """Tell the caller to go on at once, and not when the buffer is full."""
         go_on = super().handle_expect_100()
