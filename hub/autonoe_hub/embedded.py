@@ -52,7 +52,7 @@ def configure(c: Any, layout: Layout, settings: HubSettings) -> None:
 
 def _hub(c: Any, layout: Layout, platform: PlatformFile, folder: Path) -> None:
     hub = c.JupyterHub
-    hub.bind_url = f"http://{_bracketed(platform.host)}:{platform.port}/"
+    hub.bind_url = f"http://{proxy_config.bracketed(platform.host)}:{platform.port}/"
     hub.hub_bind_url = f"http://127.0.0.1:{platform.hub_api}"
     hub.db_url = f"sqlite:///{folder / 'hub.sqlite'}"
     hub.upgrade_db = True
@@ -64,10 +64,6 @@ def _hub(c: Any, layout: Layout, platform: PlatformFile, folder: Path) -> None:
     hub.cleanup_servers = True
     hub.cleanup_proxy = False
     hub.last_activity_interval = 60
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _proxy(c: Any, layout: Layout, platform: PlatformFile) -> None:

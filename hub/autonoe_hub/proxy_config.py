@@ -77,7 +77,7 @@ def static_config(platform: PlatformFile, rules: Path) -> dict[str, Any]:
         },
         "entryPoints": {
             ENTRYPOINT: {
-                "address": f"{_bracketed(platform.host)}:{platform.port}",
+                "address": f"{bracketed(platform.host)}:{platform.port}",
                 "transport": {"respondingTimeouts": {"readTimeout": f"{_UPLOAD_S}s"}},
                 "http": {
                     "middlewares": [f"{HEADERS_MIDDLEWARE}@file"],
@@ -94,7 +94,8 @@ def static_config(platform: PlatformFile, rules: Path) -> dict[str, Any]:
     }
 
 
-def _bracketed(host: str) -> str:
+def bracketed(host: str) -> str:
+    """Return ``host`` as it stands in an address: IPv6 in brackets."""
     return f"[{host}]" if ":" in host else host
 
 

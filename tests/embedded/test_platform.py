@@ -63,13 +63,30 @@ def test_status_names_each_component_with_all_that_was_asked_for(own: OwnPlatfor
         assert name in shown
 
 
+def _listeners(layout: Layout) -> set[tuple[str, int]]:
+    pids = set(process_table.of_platform(layout))
+    connections = psutil.net_connections()
+    found = [c.laddr for c in connections if c.status == psutil.CONN_LISTEN and c.pid in pids]
+    assert len(found) >= 10
+    return {(address.ip, address.port) for address in found}
+
+
 def test_every_listener_is_on_loopback(own: OwnPlatform) -> None:
-    pids = set(process_table.of_platform(own.layout))
-    listeners = [
-        c for c in psutil.net_connections() if c.status == psutil.CONN_LISTEN and c.pid in pids
-    ]
-    assert len(listeners) >= 10
-    assert {c.laddr.ip for c in listeners} <= {"127.0.0.1", "::1"}
+    assert {ip for ip, _ in _listeners(own.layout)} <= {"127.0.0.1", "::1"}
+
+
+def test_host_moves_the_public_port_and_nothing_else(tmp_path: Path) -> None:
+    layout, port = Layout(tmp_path / "data"), free_port()
+    # Another address of loopback stands for another interface.
+    started = up(layout.root, "--host", "127.0.0.2", "--port", port)
+    try:
+        assert started["link"].startswith(f"http://127.0.0.2:{port}/hub/link?ticket=")
+        login = urllib3.request("GET", f"http://127.0.0.2:{port}/hub/login", timeout=10)
+        assert login.status == 200
+        elsewhere = {where for where in _listeners(layout) if where[0] not in {"127.0.0.1", "::1"}}
+        assert elsewhere == {("127.0.0.2", int(port))}
+    finally:
+        down(layout.root)
 
 
 def _secret_values(layout: Layout) -> set[str]:
