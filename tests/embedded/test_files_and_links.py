@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autonoe.embedded import files, links, ports, rotation, secret_makers
+from autonoe.embedded import files, links, ports, rotation, secret_makers, starting
 from autonoe.embedded.control import ControlServer, call
 from autonoe.embedded.layout import Layout
 from autonoe.embedded.platform_file import PlatformFile
@@ -234,3 +235,15 @@ async def _raw(path: Path, line: bytes) -> bytes:
             return connection.makefile("rb").readline()
 
     return await asyncio.to_thread(talk)
+
+
+def test_a_port_that_is_just_closing_is_waited_for_and_a_held_one_is_not() -> None:
+    with socket.socket() as closing:
+        closing.bind(("127.0.0.1", 0))
+        timer = threading.Timer(0.3, closing.close)
+        timer.start()
+        assert starting._freed_soon(closing.getsockname()[1], "127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        begun = time.monotonic()
+        assert not starting._freed_soon(held.getsockname()[1], "127.0.0.1")
+        assert time.monotonic() - begun < starting._PORT_FREED_S

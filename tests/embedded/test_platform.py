@@ -234,7 +234,7 @@ def test_a_component_that_cannot_start_is_named_with_its_last_words(tmp_path: Pa
     done = autonoe("up", "--detach", "--json", "--data-dir", str(layout.root), check=False)
     assert done.returncode == 1
     error = json.loads(done.stdout)["error"]
-    assert error["code"] == "component_failed"
+    assert error["code"] == "component_failed", error
     assert error["message"].startswith("hub does not start")
     assert "file is not a database" in error["message"]
     assert str(layout.log("hub")) in error["hint"]

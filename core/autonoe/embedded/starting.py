@@ -25,6 +25,7 @@ from autonoe.waiting import wait_until
 DEFAULT_PORT = 8000
 START_TIMEOUT_S = 180.0
 _TOO_OFTEN = 4
+_PORT_FREED_S = 3.0
 """Failed starts in a row of one component after which waiting for it makes no sense."""
 
 Report = Callable[[str, str], None]
@@ -150,7 +151,7 @@ def _prepare(layout: Layout, host: str | None, port: int | None) -> None:
     ours = set(process_table.of_platform(layout))
     for name, number in {"public": platform.port, **platform.internal_ports}.items():
         where = platform.host if name == "public" else "127.0.0.1"
-        if not ports.is_free(number, where):
+        if not ports.is_free(number, where) and not _freed_soon(number, where):
             _refuse_port(name, number, ours)
     platform.save(layout)
     secret_makers.ensure(layout)
@@ -163,6 +164,17 @@ def _platform_file(layout: Layout, host: str | None, port: int | None) -> Platfo
     host = host or "127.0.0.1"
     chosen = port or ports.first_free(DEFAULT_PORT, host)
     return PlatformFile.create(host=host, port=chosen, owner=getpass.getuser())
+
+
+def _freed_soon(number: int, where: str) -> bool:
+    """Wait for a port that nobody is seen to hold: what was just stopped may still be closing."""
+    if ports.holder(number) is not None:
+        return False
+    try:
+        wait_until(lambda: ports.is_free(number, where), timeout_s=_PORT_FREED_S, what="a port")
+    except UnavailableError:
+        return False
+    return True
 
 
 def _refuse_port(name: str, number: int, ours: set[int]) -> None:
