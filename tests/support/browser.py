@@ -84,8 +84,13 @@ def open_notebook(page: Page, path: str) -> None:
 def run_all(page: Page, done: Locator, *, timeout_s: float) -> None:
     """Choose Run > Run All Cells until ``done`` is visible.
 
-    Lab calls a kernel idle before it is connected, and a run chosen then is lost without a word.
+    Lab calls a kernel idle before it is connected, and a run chosen then is lost without a word,
+    or is answered with the question which kernel to take.
     """
+    question = page.get_by_role("dialog").filter(has_text="Select Kernel")
+    page.add_locator_handler(
+        question, lambda dialog: dialog.get_by_role("button", name="Select", exact=True).click()
+    )
     deadline = time.monotonic() + timeout_s
     page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=60_000)
     while True:
