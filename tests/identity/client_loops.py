@@ -1,4 +1,4 @@
-"""Reads and writes through every S3 client at once, with nothing set by hand; run as a script.
+"""Reads and writes through every client at once, with nothing set by hand; run as a script.
 
 ``python client_loops.py SECONDS`` prints one JSON document: for each client the number of rounds,
 and the failures as text. It is a process of its own, as a kernel is.
@@ -104,6 +104,23 @@ def mlflow_round() -> Round:
     return one
 
 
+def hvac_round() -> Round:
+    import hvac
+
+    kv = hvac.Client().secrets.kv.v2
+    place = {
+        "path": f"{os.environ['VAULT_TOP_DIR']}/loop",
+        "mount_point": os.environ["VAULT_MOUNT"],
+    }
+
+    def one(number: int) -> None:
+        kv.create_or_update_secret(secret={"number": number}, **place)
+        read = kv.read_secret_version(raise_on_deleted_version=True, **place)
+        assert read["data"]["data"] == {"number": number}
+
+    return one
+
+
 CLIENTS = {
     "boto3": boto3_round,
     "s3fs": s3fs_round,
@@ -111,6 +128,7 @@ CLIENTS = {
     "polars": polars_round,
     "duckdb": duckdb_round,
     "mlflow": mlflow_round,
+    "hvac": hvac_round,
 }
 
 
