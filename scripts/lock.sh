@@ -9,6 +9,6 @@ compile() {
         --no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet "$@"
 }
 compile --extra dev -o requirements/dev.txt
-for extra in hub extension kernels nace serving embedded; do
+for extra in hub extension kernels nace serving embedded kubernetes cluster-hub tenants mlflow-server worker; do
     compile --extra "$extra" --constraint requirements/dev.txt -o "requirements/$extra.txt"
 done

@@ -1,0 +1,10 @@
+"""The command ``autonoe profiles``."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.group()
+def profiles() -> None:
+    """Check and show the catalogue of profiles."""

@@ -1,0 +1,1 @@
+"""What one person or one project owns on a cluster, as data."""
