@@ -1,1 +1,1 @@
-"""Profiles: what a person can start, described once and compiled to each place that shows or checks it."""
+"""Profiles: what a person can start, described once, compiled to all who show or check it."""
