@@ -81,31 +81,61 @@ def open_notebook(page: Page, path: str) -> None:
     page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-Cell")
 
 
+_RUN = re.compile(r"\[(\*|[0-9]+)\]")
+_ENDED = re.compile(r"\[[0-9]+\]")
+_GRACE_S = 20
+"""How long the last output may take to be drawn after its cell has ended."""
+
+
 def run_all(page: Page, done: Locator, *, timeout_s: float) -> None:
     """Choose Run > Run All Cells until ``done`` is visible.
 
     Lab calls a kernel idle before it is connected, and a run chosen then is lost without a word,
-    or is answered with the question which kernel to take.
+    or is answered with the question which kernel to take. The indicator shows "busy" while it
+    connects, so that only the cells' own prompts tell a run from a connection. A widget drawn
+    before its messages' channel is open shows an error in place of itself, and shows well when its
+    cell runs again.
     """
     question = page.get_by_role("dialog").filter(has_text="Select Kernel")
     page.add_locator_handler(
         question, lambda dialog: dialog.get_by_role("button", name="Select", exact=True).click()
     )
+    prompts = page.locator(
+        ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell .jp-InputArea-prompt"
+    )
     deadline = time.monotonic() + timeout_s
     page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=60_000)
-    while True:
+    while time.monotonic() < deadline:
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.locator('li[data-command="runmenu:run-all"]').click()
-        started = page.locator(
-            '.jp-Notebook-ExecutionIndicator[data-status="busy"], .jp-OutputArea-output'
-        )
-        try:
-            started.first.wait_for(timeout=5_000)
-            break
-        except PlaywrightTimeoutError:
-            if time.monotonic() > deadline:
-                raise
-    done.wait_for(timeout=max(1.0, deadline - time.monotonic()) * 1000)
+        if _seen(prompts.filter(has_text=_RUN), 5) and _drawn(prompts, done, deadline):
+            return
+    shown = page.locator(".jp-OutputArea-output").all_inner_texts()
+    raise AssertionError(
+        f"not visible after {timeout_s:g} s: {done}\n"
+        f"prompts: {prompts.all_inner_texts()}\noutputs: {shown}"
+    )
+
+
+def _seen(locator: Locator, timeout_s: float) -> bool:
+    try:
+        locator.first.wait_for(timeout=max(1.0, timeout_s * 1000))
+    except PlaywrightTimeoutError:
+        return False
+    return True
+
+
+def _drawn(prompts: Locator, done: Locator, deadline: float) -> bool:
+    """Wait for ``done``; give up when all cells have ended and it still does not come."""
+    ended_at: float | None = None
+    while (now := time.monotonic()) < deadline:
+        if _seen(done, 1):
+            return True
+        if prompts.filter(has_text=_ENDED).count() < prompts.count():
+            ended_at = None
+        elif now - (ended_at := ended_at or now) > _GRACE_S:
+            return False
+    return False
 
 
 class Steps:
