@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import logging
 import os
-import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -28,21 +26,19 @@ from autonoe.embedded.components.seaweedfs import door_keys
 from autonoe.embedded.files import write_atomic
 from autonoe.embedded.layout import Layout
 from autonoe.embedded.platform_file import PlatformFile
-from autonoe.errors import AutonoeError, ForbiddenError
+from autonoe.errors import ForbiddenError
 from autonoe.identity import enrolment
 from autonoe.identity.buckets import Storage
 from autonoe.identity.client import OpenBaoClient
 from autonoe.identity.mlflow_users import MlflowUsers
 from autonoe.identity.openbao import PLATFORM_ROLE_ID
-from autonoe.identity.seaweedfs import project_policy
+from autonoe.identity.provisioning import Provisioner
 from autonoe.identity.weed_shell import WeedShell
-from autonoe.names import PUBLIC_BUCKET, normalise_name, project_bucket, slug, user_bucket
+from autonoe.names import normalise_name, slug, user_bucket
 
 __all__ = ["Account", "Accounts", "AdminSettings"]
 
 log = logging.getLogger(__name__)
-
-_PUBLIC_OWNER = "the platform"
 
 
 @dataclass(frozen=True)
@@ -175,13 +171,7 @@ class Accounts:
         with self._lock():
             client = self._client()
             enrolment.remove(client, account.slug)
-            enrolment.delete_secrets(client, f"platform/{account.slug}")
-            if self._admin.mlflow_url:
-                users = self._mlflow_users()
-                if purge:
-                    users.delete(account.slug)
-                elif users.exists(account.slug):
-                    users.set_password(account.slug, secrets.token_urlsafe(32))
+            self._stores(client).remove_mlflow_user(account.slug, purge=purge)
             if purge:
                 enrolment.delete_secrets(client, f"users/{account.slug}")
                 self._storage.delete_bucket(user_bucket(account.name))
@@ -195,32 +185,11 @@ class Accounts:
         entity = enrolment.ensure_entity(client, account.slug, account.name, account.mail)
         enrolment.ensure_role(client, account.slug, entity, token_ttl_s=self._admin.token_ttl_s)
         enrolment.ensure_groups(client, entity, {slug(group): group for group in account.groups})
-        self._buckets(account, client)
+        stores = self._stores(client)
+        stores.ensure_user_bucket(account.name)
+        stores.ensure_shared_buckets(account.groups)
         self._proof(account, client)
-        if self._admin.mlflow_url:
-            self._mlflow_user(account, client)
-
-    def _buckets(self, account: Account, client: OpenBaoClient) -> None:
-        storage = self._storage
-        storage.ensure_bucket(PUBLIC_BUCKET, _PUBLIC_OWNER)
-        storage.ensure_bucket(user_bucket(account.name), account.name)
-        for group in account.groups:
-            bucket = project_bucket(group)
-            storage.ensure_bucket(bucket, group)
-            self._project_policy(client, f"{enrolment.PROJECT_PREFIX}{slug(group)}", bucket)
-
-    def _project_policy(self, client: OpenBaoClient, name: str, bucket: str) -> None:
-        policy = project_policy(bucket)
-        mark = hashlib.sha256(json.dumps(policy).encode()).hexdigest()
-        if enrolment.s3_policy_mark(client, name) == mark:
-            return
-        if self._admin.shell is None:
-            raise AutonoeError(
-                "Projects need the shell of SeaweedFS, which is not configured.",
-                code="component_missing",
-            )
-        self._admin.shell.put_policy(name, policy)
-        enrolment.set_s3_policy_mark(client, name, mark)
+        stores.ensure_mlflow_user(account.slug)
 
     def _proof(self, account: Account, client: OpenBaoClient) -> None:
         """Keep a proof that works, replace any other: a new one ends the old one's logins."""
@@ -237,16 +206,6 @@ class Accounts:
             "secret_id": enrolment.new_secret_id(client, account.slug),
         }
         _write(path, json.dumps(proof), mode=0o600, account=account)
-
-    def _mlflow_user(self, account: Account, client: OpenBaoClient) -> None:
-        path = f"kv/data/platform/{account.slug}/mlflow"
-        users = self._mlflow_users()
-        known = client.read(path)
-        if known and known.get("data") and users.exists(account.slug):
-            return
-        password = secrets.token_urlsafe(32)
-        users.set_password(account.slug, password)
-        client.write(path, {"data": {"username": account.slug, "password": password}})
 
     def _folders(self, account: Account) -> None:
         folder = self._layout.account(account.name)
@@ -287,10 +246,11 @@ class Accounts:
             self._admin.s3_url, generated.read_document(self._layout, generated.S3_ADMIN)
         )
 
-    def _mlflow_users(self) -> MlflowUsers:
-        return MlflowUsers(
-            self._admin.mlflow_url, generated.read_document(self._layout, generated.MLFLOW_ADMIN)
-        )
+    def _stores(self, client: OpenBaoClient) -> Provisioner:
+        url = self._admin.mlflow_url
+        admin = generated.read_document(self._layout, generated.MLFLOW_ADMIN) if url else {}
+        users = MlflowUsers(url, admin) if url else None
+        return Provisioner(client, self._storage, self._admin.shell, users)
 
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:

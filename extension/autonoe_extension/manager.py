@@ -31,8 +31,10 @@ class PlatformManager(LoggingConfigurable):
                 PROOF,
             )
             return
-        state_dir = Path(jupyter_runtime_dir()) / f"autonoe-{os.getpid()}"
-        self.agent = CredentialAgent(AgentSettings(), state_dir, home=Path.home())
+        settings = AgentSettings()
+        runtime = settings.agent_dir or Path(jupyter_runtime_dir())
+        state_dir = runtime / f"autonoe-{os.getpid()}"
+        self.agent = CredentialAgent(settings, state_dir, home=Path.home())
         self.agent.start()
         self.log.info("Autonoe: the credential agent listens on %s", self.agent.url)
 

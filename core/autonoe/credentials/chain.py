@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from autonoe.credentials.proof import read_proof
+from autonoe.credentials.proof import proof_of
 from autonoe.credentials.settings import AgentSettings
 from autonoe.errors import ForbiddenError, UnavailableError
 from autonoe.identity.client import OpenBaoClient
@@ -93,8 +93,9 @@ class IdentityChain:
             If a link of the chain cannot be made.
         """
         return assume_role(
-            self._settings.s3_url,
+            self._settings.sts_url or self._settings.s3_url,
             self._identity_token(),
+            role_arn=self._settings.sts_role_arn,
             # Two characters at least; a slug may have one.
             session_name=f"user-{self._settings.slug}",
             ttl_s=self._settings.session_ttl_s,
@@ -142,7 +143,7 @@ class IdentityChain:
 
     def _login(self) -> BaoToken:
         started = time.time()
-        auth = read_proof(self._settings.proof_file).login(self._client(""))
+        auth = proof_of(self._settings).login(self._client(""))
         lease_s = float(auth["lease_duration"])
         return BaoToken(auth["client_token"], started + lease_s * 2 / 3, started + lease_s)
 

@@ -82,9 +82,10 @@ class DuckdbHome:
     def sql(self) -> str:
         """Return the statement that makes the secret."""
         address = urlsplit(self._settings.s3_url)
+        style = "path" if self._settings.s3_addressing == "path" else "vhost"
         return (
             f"CREATE OR REPLACE PERSISTENT SECRET {SECRET} (TYPE s3, PROVIDER credential_chain, "
-            f"REFRESH auto, ENDPOINT '{address.netloc}', URL_STYLE 'path', "
+            f"REFRESH auto, ENDPOINT '{address.netloc}', URL_STYLE '{style}', "
             f"USE_SSL {'true' if address.scheme == 'https' else 'false'}, "
             f"REGION '{self._settings.s3_region}')"
         )

@@ -42,7 +42,7 @@ def kernel_environment(
         "AWS_ENDPOINT_URL": s3,
         "AWS_REGION": settings.s3_region,
         "AWS_DEFAULT_REGION": settings.s3_region,
-        "AWS_PATH_STYLE_ACCESS": "true",
+        "AWS_PATH_STYLE_ACCESS": "true" if settings.s3_addressing == "path" else "false",
         "AWS_ALLOW_HTTP": "true",  # object_store, under polars and delta-rs
         "AWS_EC2_METADATA_DISABLED": "true",  # boto3 and the C++ SDK
         # object_store knows no such switch: a closed port of loopback answers it at once.
@@ -96,7 +96,7 @@ def aws_config(settings: AgentSettings) -> str:
         f"region = {settings.s3_region}\n"
         f"endpoint_url = {settings.s3_url}\n"
         "s3 =\n"
-        "    addressing_style = path\n"
+        f"    addressing_style = {settings.s3_addressing}\n"
         "    signature_version = s3v4\n"
     )
 

@@ -49,7 +49,7 @@ class Backend:
 
 
 class AgentServer(ThreadingHTTPServer):
-    """Listens on a free port of loopback."""
+    """Listens on loopback, on the port that the settings say or on a free one."""
 
     daemon_threads = True
     # Ten kernels that start together open some connections each.
@@ -57,7 +57,7 @@ class AgentServer(ThreadingHTTPServer):
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
-        super().__init__(("127.0.0.1", 0), AgentHandler)
+        super().__init__(("127.0.0.1", backend.settings.agent_port), AgentHandler)
         self.host = f"127.0.0.1:{self.server_address[1]}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -11,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from autonoe.account_records import Account, find_account
 from autonoe.embedded.layout import Layout
 from autonoe.embedded.platform_file import PlatformFile
+from autonoe.identity.seaweedfs import CLAIM_ROLE_ARN
 from autonoe.names import slug, user_bucket
 
 
@@ -26,13 +28,27 @@ class AgentSettings(BaseSettings):
     groups: tuple[str, ...] = ()
     """Projects that the account is a member of, as a JSON list."""
     proof_file: Path
-    """File 0600 that proves the identity to OpenBao."""
+    """File that proves the identity to OpenBao: only its owner reads it."""
+    proof_kind: Literal["file", "kubernetes"] = "file"
+    """``file``: the file says itself what it is (an AppRole). ``kubernetes``: it is the projected
+    token of a pod's service account, which the kubelet replaces before it ends."""
     openbao_url: str
     """Address of the secrets store."""
+    openbao_role: str = "tenant"
+    """Role of OpenBao's kubernetes login; only for the proof ``kubernetes``."""
+    openbao_mount: str = "kubernetes"
+    """Path of OpenBao's kubernetes login below ``auth/``; one cluster each, if several log in."""
     s3_url: str
     """Address of the object store."""
     s3_region: str = "us-east-1"
     """Region that requests to the object store are signed for."""
+    s3_addressing: Literal["path", "virtual"] = "path"
+    """Where a bucket's name stands: in the path, or before the host's name, as AWS wants it."""
+    sts_url: str = ""
+    """Address that makes S3 sessions; empty: that of the object store."""
+    sts_role_arn: str = CLAIM_ROLE_ARN
+    """Role of the S3 sessions. SeaweedFS: the default. AWS: the role that trusts OpenBao's issuer.
+    MinIO: empty, for policies from the token's claim."""
     mlflow_url: str = ""
     """Address of the tracking server; empty: there is none."""
     control_socket: Path | None = None
@@ -43,6 +59,12 @@ class AgentSettings(BaseSettings):
     renew_margin_s: int = Field(1200, ge=0)
     """Keys are replaced when they have less time left than this, in seconds. boto3 fetches keys
     for each request once they have under 900 s left, so the margin is above that."""
+    agent_port: int = Field(0, ge=0, le=65_535)
+    """Port of the agent on loopback; 0: a free one. A pod has a loopback of its own, so that there
+    it can be the same everywhere."""
+    agent_dir: Path | None = None
+    """Folder of the agent's pass and configuration files; None: Jupyter's runtime folder. A pod
+    says one outside the home, since a server must start with a full disk too."""
 
     @model_validator(mode="after")
     def _margin_within_ttl(self) -> AgentSettings:

@@ -98,10 +98,29 @@ class OpenBaoClient:
         ForbiddenError
             If the proof is not accepted.
         """
+        return self._login("auth/approle/login", {"role_id": role_id, "secret_id": secret_id})
+
+    def login_kubernetes(self, jwt: str, *, role: str, mount: str = "kubernetes") -> dict[str, Any]:
+        """Log in by a pod's token, keep the token of OpenBao, and return the ``auth`` part.
+
+        Parameters
+        ----------
+        jwt : str
+            A service account token for OpenBao's audience.
+        role, mount : str
+            The role of the login, and the login's path below ``auth/``.
+
+        Raises
+        ------
+        ForbiddenError
+            If the proof is not accepted: the pod is gone, or the role is for other pods.
+        """
+        return self._login(f"auth/{mount}/login", {"jwt": jwt, "role": role})
+
+    def _login(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         self.token = ""
-        body = {"role_id": role_id, "secret_id": secret_id}
         try:
-            auth = self.call("POST", "auth/approle/login", body)["auth"]
+            auth = self.call("POST", path, body)["auth"]
         except UnavailableError:
             raise
         except AutonoeError as error:

@@ -30,14 +30,20 @@ class S3Session:
 
 
 def assume_role(
-    s3_url: str, identity_token: str, *, session_name: str, ttl_s: int, timeout_s: float = 5
+    s3_url: str,
+    identity_token: str,
+    *,
+    session_name: str,
+    ttl_s: int,
+    role_arn: str = CLAIM_ROLE_ARN,
+    timeout_s: float = 5,
 ) -> S3Session:
     """Return a new session for the bearer of ``identity_token``.
 
     Parameters
     ----------
     s3_url : str
-        Address of the S3 server, which is its STS too.
+        Address of the STS; SeaweedFS and MinIO answer at that of the S3 server.
     identity_token : str
         The JWT; its claims alone decide what the session may do.
     session_name : str
@@ -45,6 +51,8 @@ def assume_role(
     ttl_s : int
         Lifetime in seconds. Below the server's minimum (900) the server keeps the session longer
         than is said here: the shorter time counts for whoever uses it.
+    role_arn : str, optional
+        The role to be assumed; empty: none is named, which MinIO takes as "by the token's claim".
     timeout_s : float, optional
         Limit of the call, in seconds.
 
@@ -59,11 +67,12 @@ def assume_role(
     form = {
         "Action": "AssumeRoleWithWebIdentity",
         "Version": "2011-06-15",
-        "RoleArn": CLAIM_ROLE_ARN,
         "RoleSessionName": session_name,
         "WebIdentityToken": identity_token,
         "DurationSeconds": str(min(MAX_SESSION_S, max(MIN_SESSION_S, ttl_s))),
     }
+    if role_arn:
+        form["RoleArn"] = role_arn
     http = urllib3.PoolManager(
         retries=False, timeout=urllib3.Timeout(connect=min(2, timeout_s), read=timeout_s)
     )
