@@ -12,6 +12,7 @@ import base64
 import hashlib
 import re
 import unicodedata
+from typing import Literal
 
 from autonoe.errors import InvalidInputError
 
@@ -73,6 +74,29 @@ def user_bucket(name: str) -> str:
 def project_bucket(group: str) -> str:
     """Return the bucket that the members of ``group`` share."""
     return f"project-{slug(group)}"
+
+
+AccountKind = Literal["user", "project"]
+"""What an account is: a person, or a project whose pods act in its own name."""
+
+
+def account_entity(name: str, kind: AccountKind) -> str:
+    """Return the name of the account in OpenBao and MLflow.
+
+    A project's holds a dot, which no slug does: a person who takes a project's name, or makes one
+    up that looks like it, is still somebody else.
+    """
+    return slug(name) if kind == "user" else f"project.{slug(name)}"
+
+
+def account_bucket(name: str, kind: AccountKind) -> str:
+    """Return the account's own bucket."""
+    return user_bucket(name) if kind == "user" else project_bucket(name)
+
+
+def account_secrets(name: str, kind: AccountKind) -> str:
+    """Return the account's own path below the secrets engine ``kv``."""
+    return f"{'users' if kind == 'user' else 'projects'}/{slug(name)}"
 
 
 PUBLIC_BUCKET = "public"

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from autonoe.embedded import generated
 from autonoe.errors import ForbiddenError
 from autonoe.identity.client import OpenBaoClient
-from autonoe.identity.openbao import S3_AUDIENCE
+from autonoe.identity.openbao_requests import S3_AUDIENCE
 from autonoe.identity.sts import assume_role
 from autonoe.waiting import wait_until
 from identity.people import Person

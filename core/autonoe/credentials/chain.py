@@ -16,6 +16,7 @@ from autonoe.credentials.proof import proof_of
 from autonoe.credentials.settings import AgentSettings
 from autonoe.errors import ForbiddenError, UnavailableError
 from autonoe.identity.client import OpenBaoClient
+from autonoe.identity.enrolment import mlflow_path
 from autonoe.identity.sts import S3Session, assume_role
 
 
@@ -97,7 +98,7 @@ class IdentityChain:
             self._identity_token(),
             role_arn=self._settings.sts_role_arn,
             # Two characters at least; a slug may have one.
-            session_name=f"user-{self._settings.slug}",
+            session_name=f"{self._settings.account_kind}-{self._settings.slug}",
             ttl_s=self._settings.session_ttl_s,
             timeout_s=self._timeout_s,
         )
@@ -105,8 +106,7 @@ class IdentityChain:
     def mlflow_login(self, *, refresh: bool = False) -> tuple[str, str]:
         """Return the user name and the password of the account at MLflow."""
         if self._mlflow is None or refresh:
-            path = f"kv/data/platform/{self._settings.slug}/mlflow"
-            found = self._client(self.token()).read(path)
+            found = self._client(self.token()).read(mlflow_path(self._settings.entity))
             values = (found or {}).get("data")
             if not values:
                 raise UnavailableError(

@@ -13,7 +13,7 @@ from autonoe.account_records import Account, find_account
 from autonoe.embedded.layout import Layout
 from autonoe.embedded.platform_file import PlatformFile
 from autonoe.identity.seaweedfs import CLAIM_ROLE_ARN
-from autonoe.names import slug, user_bucket
+from autonoe.names import AccountKind, account_bucket, account_entity, account_secrets, slug
 
 
 class AgentSettings(BaseSettings):
@@ -23,6 +23,8 @@ class AgentSettings(BaseSettings):
 
     account: str
     """Name of the account."""
+    account_kind: AccountKind = "user"
+    """``project`` in the namespace of a project, whose pods act in its own name."""
     account_mail: str = ""
     """Address for the Git identity; empty: ``SLUG@localhost``."""
     groups: tuple[str, ...] = ()
@@ -112,14 +114,19 @@ class AgentSettings(BaseSettings):
         return slug(self.account)
 
     @property
+    def entity(self) -> str:
+        """The account's name in OpenBao and MLflow; for a person it is the slug."""
+        return account_entity(self.account, self.account_kind)
+
+    @property
     def bucket(self) -> str:
         """The account's own bucket."""
-        return user_bucket(self.account)
+        return account_bucket(self.account, self.account_kind)
 
     @property
     def secrets_path(self) -> str:
         """The account's path below the secrets engine ``kv``."""
-        return f"users/{self.slug}"
+        return account_secrets(self.account, self.account_kind)
 
     def environment(self) -> dict[str, str]:
         """Return these settings as the variables that :class:`AgentSettings` reads."""

@@ -11,8 +11,8 @@ from typing import Any
 
 from autonoe.errors import AutonoeError, ConflictError
 from autonoe.identity.client import OpenBaoClient
-from autonoe.identity.openbao import USERS_GROUP
 from autonoe.identity.openbao_policies import USER, USER_POLICY, project_policy
+from autonoe.identity.openbao_requests import USERS_GROUP
 
 OWNER = "autonoe-owner"
 """Metadata key of an entity or a group: the normalised name that it was made for."""
@@ -26,6 +26,25 @@ def role_path(slug: str) -> str:
     return f"auth/approle/role/user-{slug}"
 
 
+def mlflow_path(entity: str) -> str:
+    """Return where the MLflow login of an account is kept; only the account can read it."""
+    return f"kv/data/platform/{entity}/mlflow"
+
+
+def check_entity(client: OpenBaoClient, slug: str, owner: str) -> bool:
+    """Tell whether the entity ``slug`` exists, after checking that it was made for ``owner``.
+
+    Raises
+    ------
+    ConflictError
+        If it was made for somebody else.
+    """
+    known = client.read(f"identity/entity/name/{slug}")
+    if known is not None:
+        _check_owner(known, owner, f"account {slug!r}")
+    return known is not None
+
+
 def ensure_entity(client: OpenBaoClient, slug: str, owner: str, mail: str) -> str:
     """Make the entity ``slug`` for ``owner``, or check that it is theirs, and return its ID.
 
@@ -35,9 +54,7 @@ def ensure_entity(client: OpenBaoClient, slug: str, owner: str, mail: str) -> st
         If the entity was made for somebody else.
     """
     path = f"identity/entity/name/{slug}"
-    known = client.read(path)
-    if known is not None:
-        _check_owner(known, owner, f"account {slug!r}")
+    check_entity(client, slug, owner)
     client.write(path, {"metadata": {OWNER: owner, "mail": mail}})
     found = client.read(path)
     if found is None:
@@ -65,10 +82,27 @@ def ensure_role(client: OpenBaoClient, slug: str, entity_id: str, *, token_ttl_s
         },
     )
     client.write(f"{role_path(slug)}/role-id", {"role_id": name})
-    accessor = client.call("GET", "sys/auth")["data"]["approle/"]["accessor"]
+    ensure_alias(client, entity_id, mount="approle", name=name)
+
+
+def ensure_alias(client: OpenBaoClient, entity_id: str, *, mount: str, name: str) -> None:
+    """Have whoever logs in at ``mount`` as ``name`` be the entity.
+
+    Raises
+    ------
+    AutonoeError
+        If OpenBao has no such login.
+    """
+    found = (client.read("sys/auth") or {}).get(f"{mount}/")
+    if found is None:
+        raise AutonoeError(
+            f"OpenBao has no login at {mount!r}.",
+            hint="Its settings were not applied: see the installation guide.",
+            code="openbao_error",
+        )
     client.write(
         "identity/entity-alias",
-        {"name": name, "canonical_id": entity_id, "mount_accessor": accessor},
+        {"name": name, "canonical_id": entity_id, "mount_accessor": found["accessor"]},
     )
 
 

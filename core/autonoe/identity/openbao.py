@@ -7,34 +7,17 @@ https://openbao.org/docs/configuration/self-init/.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from autonoe.identity.openbao_policies import PLATFORM, PLATFORM_POLICY, USER, USER_POLICY
+from autonoe.identity.openbao_policies import PLATFORM, PLATFORM_POLICY
+from autonoe.identity.openbao_requests import Request, common_requests, hcl, initialize_block
 
 PLATFORM_ROLE_ID = "platform"
 """Role ID of the platform's AppRole; not a secret (the secret ID is)."""
 
 PLATFORM_SECRET_ENV = "AUTONOE_OPENBAO_PLATFORM_SECRET_ID"  # noqa: S105  a name
 """Environment variable from which the first start of ``bao`` reads the platform's secret ID."""
-
-S3_AUDIENCE = "seaweedfs-s3"
-"""The audience of identity tokens: the only one that the S3 server's STS accepts."""
-
-USERS_GROUP = "users"
-"""The group of every account; its name selects the S3 policy of the person's own bucket."""
-
-ACCOUNT_GROUP_CLAIM = "groups"
-
-_JWT_TTL = "5m"
-# The signing keys outlive any token signed with them; SeaweedFS keeps the key set cached.
-_KEY_ROTATION = "24h"
-
-_TEMPLATE = (
-    '{"preferred_username": {{identity.entity.name}}, "groups": {{identity.entity.groups.names}}}'
-)
 
 
 @dataclass(frozen=True)
@@ -79,40 +62,36 @@ def server_config(server: OpenBaoServer) -> str:
     return f"""\
 ui           = true
 log_level    = "warn"
-api_addr     = {_hcl(server.url)}
-cluster_addr = {_hcl(f"http://{server.host}:{server.cluster_port}")}
+api_addr     = {hcl(server.url)}
+cluster_addr = {hcl(f"http://{server.host}:{server.cluster_port}")}
 
 storage "raft" {{
-  path    = {_hcl(str(server.data_dir))}
+  path    = {hcl(str(server.data_dir))}
   node_id = "embedded"
   # One node elects itself: the default of 5 is for clouds, and costs seconds at each start.
   performance_multiplier = 1
 }}
 
 listener "tcp" {{
-  address         = {_hcl(f"{server.host}:{server.port}")}
-  cluster_address = {_hcl(f"{server.host}:{server.cluster_port}")}
+  address         = {hcl(f"{server.host}:{server.port}")}
+  cluster_address = {hcl(f"{server.host}:{server.cluster_port}")}
   tls_disable     = true
 }}
 
 seal "static" {{
   current_key_id = "embedded-1"
-  current_key    = {_hcl(f"file://{server.seal_key_file}")}
+  current_key    = {hcl(f"file://{server.seal_key_file}")}
 }}
 
-initialize "platform" {{
-{"".join(_request(name, path, data) for name, path, data in _initial_requests(server))}}}
-"""
+{initialize_block(_initial_requests(server))}"""
 
 
-def _initial_requests(server: OpenBaoServer) -> list[tuple[str, str, dict[str, Any]]]:
+def _initial_requests(server: OpenBaoServer) -> list[Request]:
     role = f"auth/approle/role/{PLATFORM}"
     return [
-        ("platform-policy", f"sys/policies/acl/{PLATFORM}", {"policy": PLATFORM_POLICY}),
-        ("user-policy", f"sys/policies/acl/{USER}", {"policy": USER_POLICY}),
-        ("kv", "sys/mounts/kv", {"type": "kv", "options": {"version": "2"}}),
-        ("approle", "sys/auth/approle", {"type": "approle"}),
-        (
+        Request("platform-policy", f"sys/policies/acl/{PLATFORM}", {"policy": PLATFORM_POLICY}),
+        Request("approle", "sys/auth/approle", {"type": "approle"}),
+        Request(
             "platform-role",
             role,
             {
@@ -122,8 +101,8 @@ def _initial_requests(server: OpenBaoServer) -> list[tuple[str, str, dict[str, A
                 "token_max_ttl": "1h",
             },
         ),
-        ("platform-role-id", f"{role}/role-id", {"role_id": PLATFORM_ROLE_ID}),
-        (
+        Request("platform-role-id", f"{role}/role-id", {"role_id": PLATFORM_ROLE_ID}),
+        Request(
             "platform-secret-id",
             f"{role}/custom-secret-id",
             {
@@ -135,38 +114,5 @@ def _initial_requests(server: OpenBaoServer) -> list[tuple[str, str, dict[str, A
                 }
             },
         ),
-        ("users-group", "identity/group", {"name": USERS_GROUP, "type": "internal"}),
-        ("oidc-issuer", "identity/oidc/config", {"issuer": server.url}),
-        (
-            "oidc-key",
-            "identity/oidc/key/s3",
-            {
-                "algorithm": "RS256",
-                "rotation_period": _KEY_ROTATION,
-                "verification_ttl": _KEY_ROTATION,
-                "allowed_client_ids": [S3_AUDIENCE],
-            },
-        ),
-        (
-            "oidc-role",
-            "identity/oidc/role/s3",
-            {"key": "s3", "client_id": S3_AUDIENCE, "ttl": _JWT_TTL, "template": _TEMPLATE},
-        ),
+        *common_requests(server.url),
     ]
-
-
-def _request(name: str, path: str, data: dict[str, Any]) -> str:
-    return (
-        f"  request {_hcl(name)} {{\n"
-        f'    operation = "update"\n'
-        f"    path      = {_hcl(path)}\n"
-        f"    data      = {_hcl(data)}\n"
-        "  }\n"
-    )
-
-
-def _hcl(value: Any) -> str:
-    """Return ``value`` as HCL; JSON is HCL for strings, numbers, booleans and lists."""
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_hcl(k)} = {_hcl(v)}" for k, v in value.items()) + " }"
-    return json.dumps(value, ensure_ascii=False)

@@ -10,6 +10,13 @@ import json
 
 PLATFORM = "platform"
 USER = "user"
+CONTROLLER = "tenants-controller"
+"""The cluster's tenant controller: what the platform is on one machine, without AppRoles."""
+OPERATOR = "operator"
+"""Whoever administers OpenBao itself, by a login that exists only while they work."""
+
+OPERATOR_SECRETS = "operator"
+"""Folder of ``kv`` with the services' own keys, which the controller needs to make accounts."""
 
 _ALL = "create read update delete"
 _OWN = "{{identity.entity.name}}"
@@ -62,6 +69,13 @@ _USER_PATHS = {
 }
 
 
+_CONTROLLER_PATHS = {
+    path: capabilities
+    for path, capabilities in _PLATFORM_PATHS.items()
+    if not path.startswith(("auth/approle/", "sys/policies/acl/user"))
+} | {f"kv/data/{OPERATOR_SECRETS}/*": "read"}
+
+
 def _policy(paths: dict[str, str]) -> str:
     return "".join(
         f'path "{path}" {{ capabilities = {json.dumps(capabilities.split())} }}\n'
@@ -71,6 +85,8 @@ def _policy(paths: dict[str, str]) -> str:
 
 PLATFORM_POLICY = _policy(_PLATFORM_PATHS)
 USER_POLICY = _policy(_USER_PATHS)
+CONTROLLER_POLICY = _policy(_CONTROLLER_PATHS)
+OPERATOR_POLICY = _policy({"*": f"{_ALL} list patch sudo"})
 
 
 def project_policy(project_slug: str) -> str:

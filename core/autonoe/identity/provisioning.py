@@ -70,7 +70,7 @@ class Provisioner:
         """Make the MLflow user of an account, and keep its password where only it can read it."""
         if self.mlflow is None:
             return
-        path = mlflow_path(entity)
+        path = enrolment.mlflow_path(entity)
         known = self.client.read(path)
         if known and known.get("data") and self.mlflow.exists(entity):
             return
@@ -100,8 +100,3 @@ class Provisioner:
             )
         self.policies.put_policy(name, policy)
         enrolment.set_s3_policy_mark(self.client, name, mark)
-
-
-def mlflow_path(entity: str) -> str:
-    """Return where the MLflow login of an account is kept."""
-    return f"kv/data/platform/{entity}/mlflow"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autonoe.identity.openbao import ACCOUNT_GROUP_CLAIM, S3_AUDIENCE, USERS_GROUP
+from autonoe.identity.openbao_requests import ACCOUNT_GROUP_CLAIM, S3_AUDIENCE, USERS_GROUP
 from autonoe.names import PUBLIC_BUCKET
 
 CLAIM_ROLE_ARN = "arn:aws:iam:::role/sts-claim-based"
