@@ -18,6 +18,7 @@ from autonoe.kubernetes.labels import MANAGER, selector
 from autonoe.kubernetes.resources import BY_KIND, KNOWN, Resource
 
 Object = dict[str, Any]
+_Query = list[tuple[str, str]]
 
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 _APPLY = "application/apply-patch+yaml"
@@ -294,7 +295,7 @@ class Cluster:
         path: str,
         *,
         body: Object | None = None,
-        query: list[tuple[str, str]] | None = None,
+        query: _Query | None = None,
         content_type: str = "application/json",
     ) -> Object:
         response = self._send(method, path, body=body, query=query, content_type=content_type)
@@ -306,7 +307,7 @@ class Cluster:
         path: str,
         *,
         body: Object | None = None,
-        query: list[tuple[str, str]] | None = None,
+        query: _Query | None = None,
         content_type: str = "application/json",
         read_s: float | None = None,
         stream: bool = False,
@@ -345,7 +346,7 @@ class Cluster:
 
 def _query(
     *, labels: Mapping[str, str] | str = "", fields: str = "", dry_run: bool = False
-) -> list[tuple[str, str]]:
+) -> _Query:
     text = labels if isinstance(labels, str) else selector(labels)
     pairs = [("labelSelector", text), ("fieldSelector", fields)]
     return [pair for pair in pairs if pair[1]] + ([("dryRun", "All")] if dry_run else [])
