@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import stat
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,10 +39,12 @@ class CredentialAgent:
     settings : AgentSettings
         The account, its proof and the addresses.
     state_dir : Path
-        Folder for the pass and the configuration files; made with mode 0700.
+        Folder for the pass and the configuration files; made with mode 0700, unless shared.
     home : Path, optional
         The account's home, in which DuckDB is prepared (extensions and a secret); None leaves
         every home alone.
+    shared : bool, optional
+        Have the folder's group read the files: in a pod, the other containers belong to it.
 
     Notes
     -----
@@ -50,10 +53,16 @@ class CredentialAgent:
     """
 
     def __init__(
-        self, settings: AgentSettings, state_dir: Path, *, home: Path | None = None
+        self,
+        settings: AgentSettings,
+        state_dir: Path,
+        *,
+        home: Path | None = None,
+        shared: bool = False,
     ) -> None:
         self.settings = settings
         self._dir = state_dir
+        self._modes = (0o750, 0o640) if shared else (0o700, 0o600)
         self._token = secrets.token_urlsafe(32)
         self._chain = IdentityChain(settings)
         self._duckdb = DuckdbHome(home, settings) if home else None
@@ -69,11 +78,16 @@ class CredentialAgent:
 
     def start(self) -> None:
         """Listen, and begin to make credentials in the background. Returns at once."""
-        self._dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._dir.chmod(0o700)
-        write_atomic(self.token_file, self._token)
-        write_atomic(self._dir / "aws-config", environment.aws_config(self.settings))
-        write_atomic(self._dir / "gitconfig", environment.git_config(self.settings))
+        folder_mode, file_mode = self._modes
+        self._dir.mkdir(parents=True, exist_ok=True, mode=folder_mode)
+        # The bit that makes files take the folder's group is the volume's own.
+        self._dir.chmod(folder_mode | (self._dir.stat().st_mode & stat.S_ISGID))
+        for name, text in (
+            (self.token_file.name, self._token),
+            ("aws-config", environment.aws_config(self.settings)),
+            ("gitconfig", environment.git_config(self.settings)),
+        ):
+            write_atomic(self._dir / name, text, mode=file_mode)
         self._server = AgentServer(
             Backend(
                 settings=self.settings,
@@ -122,7 +136,7 @@ class CredentialAgent:
 
     @property
     def token_file(self) -> Path:
-        """File 0600 with the pass."""
+        """File with the pass, 0600 unless it is shared."""
         return self._dir / "agent-token"
 
     def environment(self) -> dict[str, str]:
