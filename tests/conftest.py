@@ -14,7 +14,14 @@ from support.places import ARTEFACTS, shared
 from support.platform import Platform, SharedPlatform
 
 ROOT_VARIABLE = "AUTONOE_TEST_ROOT"
-KEPT = {ROOT_VARIABLE, "AUTONOE_SHARED", "AUTONOE_PICTURES"}
+KEPT = {
+    ROOT_VARIABLE,
+    "AUTONOE_SHARED",
+    "AUTONOE_PICTURES",
+    "AUTONOE_IMAGE_IMPORT",
+    "AUTONOE_TESTBED_CACHE",
+    "AUTONOE_Z2JH_CHART",
+}
 FOREIGN = ("AUTONOE_", "AWS_", "VAULT_", "BAO_", "MLFLOW_", "JUPYTER", "GIT_", "S3_", "PYTHONPATH")
 
 
