@@ -42,6 +42,24 @@ _WRITE_OBJECTS = [
 ]
 
 
+_GRPC_PEERS = ["VOLUME", "MASTER", "FILER", "S3", "CLIENT", "ADMIN", "WORKER", "MQ", "MSG_BROKER"]
+
+
+def certificate_variables(folder: str) -> dict[str, str]:
+    """Return the variables with which every gRPC port asks for a certificate, and shows its own.
+
+    Parameters
+    ----------
+    folder : str
+        Holds ``ca.crt``, ``node.crt`` and ``node.key``.
+    """
+    variables = {"WEED_GRPC_CA": f"{folder}/ca.crt"}
+    for peer in _GRPC_PEERS:
+        variables[f"WEED_GRPC_{peer}_CERT"] = f"{folder}/node.crt"
+        variables[f"WEED_GRPC_{peer}_KEY"] = f"{folder}/node.key"
+    return variables
+
+
 def iam_config(*, issuer: str, sts_signing_key: str) -> dict[str, Any]:
     """Return the document of ``-s3.iam.config``.
 

@@ -13,6 +13,7 @@ from autonoe.embedded.components.base import Component, Context, private_folder
 from autonoe.embedded.components.seaweedfs import MLFLOW_BUCKET
 from autonoe.embedded.files import write_atomic
 from autonoe.embedded.processes import ProcessSpec
+from autonoe.identity.mlflow_server import auth_config, s3_credentials
 
 NAME = "mlflow"
 NURSERY = "mlflow-nursery"
@@ -123,19 +124,9 @@ def _prepare(context: Context, folder: Path, config: Path, socket: Path) -> None
     keys = generated.read_document(layout, generated.S3_MLFLOW)
     write_atomic(
         folder / "auth.ini",
-        "[mlflow]\n"
-        "default_permission = NO_PERMISSIONS\n"
-        f"database_uri = sqlite:///{data / 'accounts.db'}\n"
-        f"admin_username = {admin['username']}\n"
-        f"admin_password = {admin['password']}\n"
-        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n",
+        auth_config(admin, database_uri=f"sqlite:///{data / 'accounts.db'}"),
     )
-    write_atomic(
-        folder / "s3-credentials",
-        "[default]\n"
-        f"aws_access_key_id = {keys['access_key']}\n"
-        f"aws_secret_access_key = {keys['secret_key']}\n",
-    )
+    write_atomic(folder / "s3-credentials", s3_credentials(keys))
     write_atomic(folder / "s3-config", "[default]\nregion = us-east-1\n")
     database = f"sqlite:///{data / 'mlflow.db'}"
     settings = nursery.NurseryConfig(

@@ -17,22 +17,18 @@ from autonoe.embedded.layout import Layout
 from autonoe.embedded.platform_file import PlatformFile
 from autonoe.embedded.processes import ProcessSpec
 from autonoe.identity.openbao import OpenBaoServer
-from autonoe.identity.seaweedfs import iam_config, s3_config
+from autonoe.identity.seaweedfs import certificate_variables, iam_config, s3_config
 
 NAME = "seaweedfs"
 MLFLOW_BUCKET = "mlflow"
-_GRPC_PEERS = ["VOLUME", "MASTER", "FILER", "S3", "CLIENT", "ADMIN", "WORKER", "MQ", "MSG_BROKER"]
 
 
 def door_keys(layout: Layout) -> dict[str, str]:
     """Return the environment that closes the side doors; only the server may have it."""
-    tls = layout.secret("tls")
-    env = dict(generated.read_document(layout, generated.WEED_JWT_KEYS))
-    env["WEED_GRPC_CA"] = str(tls / "ca.crt")
-    for peer in _GRPC_PEERS:
-        env[f"WEED_GRPC_{peer}_CERT"] = str(tls / "node.crt")
-        env[f"WEED_GRPC_{peer}_KEY"] = str(tls / "node.key")
-    return env
+    return {
+        **generated.read_document(layout, generated.WEED_JWT_KEYS),
+        **certificate_variables(str(layout.secret("tls"))),
+    }
 
 
 # The default keeps names in eight databases side by side, each with buffers of its own: 60 MB more
