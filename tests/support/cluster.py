@@ -44,7 +44,15 @@ class Cluster:
     def __init__(self, kubeconfig: Path, node: Node | None = None) -> None:
         self.kubeconfig = kubeconfig
         self.node = node
+        self.notes: list[str] = []
+        """What namespaces of failed tests held when they were removed."""
         self._loaded: set[Path] = set()
+
+    @staticmethod
+    def is_own_chosen() -> bool:
+        """Tell whether tests run on our own node: KUBECONFIG names no other cluster."""
+        chosen = os.environ.get("KUBECONFIG")
+        return not chosen or Path(chosen).absolute() == Node().kubeconfig
 
     @classmethod
     def connect(cls) -> Cluster:
@@ -56,9 +64,8 @@ class Cluster:
             If ours cannot be started.
         """
         own = Node()
-        chosen = os.environ.get("KUBECONFIG")
-        if chosen and Path(chosen).absolute() != own.kubeconfig:
-            return cls(Path(chosen))
+        if not cls.is_own_chosen():
+            return cls(Path(os.environ["KUBECONFIG"]))
         command = [REPOSITORY / ".venv/bin/python", "-m", "tests.testbed", "up"]
         if not nodes.running(own):
             subprocess.run(command, cwd=REPOSITORY, check=True, timeout=3600)
@@ -164,6 +171,9 @@ class Cluster:
         )
         try:
             yield name
+        except BaseException:
+            self.notes.append(f"Namespace {name} when the test failed:\n{self.diagnose(name)}")
+            raise
         finally:
             self.kubectl("delete", "namespace", name, "--ignore-not-found", "--timeout=100s")
 

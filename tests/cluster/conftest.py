@@ -1,0 +1,44 @@
+"""Fixtures of the tests that run on a real cluster: ours, or the one that KUBECONFIG names."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+
+import pytest
+
+from support.cluster import Cluster
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Cluster:
+    """Return the cluster; ours is started by whoever asks first, and stays up."""
+    return Cluster.connect()
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """Give a ``restricted`` namespace to one test."""
+    with cluster.namespace() as name:
+        yield name
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what puts faults into the node itself when the cluster is someone else's."""
+    if not any(item.get_closest_marker("own_node") for item in items) or Cluster.is_own_chosen():
+        return
+    foreign = [item for item in items if item.get_closest_marker("own_node")]
+    config.hook.pytest_deselected(items=foreign)
+    items[:] = [item for item in items if item not in foreign]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add to a failure what the cluster says: pod states, events, last lines of logs."""
+    report = yield
+    found: Cluster | None = getattr(item, "funcargs", {}).get("cluster")
+    if report.failed and found is not None:
+        report.sections.append(("cluster", "\n".join([*found.notes, found.diagnose()])))
+        found.notes.clear()
+    return report
