@@ -1,8 +1,9 @@
 """JupyterHub's configuration, as functions that a test can call.
 
-Two places run it. The embedded platform names its data folder in ``AUTONOE_DATA_DIR``; there
-everything is set. A hub of the z2jh chart has no such folder: there only what is the same
-everywhere is set, and what the chart configured stays, roles and services included.
+Three places run it. The embedded platform names its data folder in ``AUTONOE_DATA_DIR``; there
+everything is set. A hub on a cluster finds ``custom.autonoe`` in the values that it was installed
+with, or ``AUTONOE_HUB_MODE=kubernetes``; what the z2jh chart configured before stays, roles and
+services included. In any other hub only what is the same everywhere is set.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from traitlets.config.loader import LazyConfigValue
 
 from autonoe.embedded.layout import Layout, default_data_dir
 from autonoe_hub import oidc
+from autonoe_hub.cluster.settings import read_settings
+from autonoe_hub.cluster.values import read_values
 from autonoe_hub.scrub import LOGGING_CONFIG
 from autonoe_hub.settings import HubSettings, read_oidc
 
@@ -34,7 +37,13 @@ def configure(c: Any, layout: Layout | None = None) -> None:
     if layout is None and os.environ.get("AUTONOE_DATA_DIR"):
         layout = Layout(default_data_dir())
     everywhere(c)
-    if layout is not None:
+    values = {} if layout is not None else read_values()
+    if (cluster_settings := read_settings(values)) is not None:
+        # Nothing below may be imported on a laptop, which need not have KubeSpawner.
+        from autonoe_hub.cluster import config as cluster
+
+        cluster.configure(c, cluster_settings, values)
+    elif layout is not None:
         # Nothing below may be imported under the chart, whose image holds no traefik and no data
         # folder.
         from autonoe_hub import embedded

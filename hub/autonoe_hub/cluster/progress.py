@@ -1,0 +1,116 @@
+"""What a start waits for, in plain words: the hub's progress page and the REST API show it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from html import escape
+from typing import Any
+
+from autonoe.errors import AutonoeError
+from autonoe.kubernetes.pending import why_pending
+from autonoe.kubernetes.words import Reason
+from autonoe_hub.cluster import api
+from autonoe_hub.cluster.errors import SpawnError
+
+_EVERY_S = 1.0
+"""Pause between two looks at events. Each look is one short list of one pod's events."""
+
+_STEPS = {"queued": 20, "volume_waiting": 25, "image_pulling": 40, "scheduled": 50, "starting": 80}
+
+PREPARING = Reason("preparing", "Your namespace is being prepared.", "Nothing to do.", waiting=True)
+
+
+async def why(spawner: Any) -> Reason:
+    """Return why the pod of ``spawner`` is not ready.
+
+    Raises
+    ------
+    AutonoeError
+        If the API server does not answer.
+    """
+    found = spawner.pod_reflector
+    pod = found and found.pods.get(f"{spawner.namespace}/{spawner.pod_name}")
+    if pod is None and not spawner.pod_asked_for:
+        return PREPARING
+    return why_pending(pod, await _events(spawner, pod), await _quotas(spawner, pod))
+
+
+async def _events(spawner: Any, pod: Any) -> list[dict[str, Any]]:
+    # Listed while somebody waits, not watched: a watch of every namespace's events is what filled
+    # other hubs' memory, and nobody reads them once the server runs.
+    volumes = (pod or {}).get("spec", {}).get("volumes", [])
+    claims = [volume.get("persistentVolumeClaim") for volume in volumes]
+    names = [spawner.pod_name, *(claim["claimName"] for claim in claims if claim)]
+    found: list[dict[str, Any]] = []
+    for name in names:
+        answer = await api.call(
+            "GET",
+            f"/api/v1/namespaces/{spawner.namespace}/events",
+            doing="read the events of your server",
+            query={"fieldSelector": f"involvedObject.name={name}", "limit": "200"},
+        )
+        found += answer.get("items") or []
+    return found
+
+
+async def _quotas(spawner: Any, pod: Any) -> list[dict[str, Any]]:
+    if pod is not None:
+        return []
+    path = f"/api/v1/namespaces/{spawner.namespace}/resourcequotas/tenant"
+    try:
+        return [await api.call("GET", path, doing="read your quota")]
+    except AutonoeError:
+        return []
+
+
+async def events(spawner: Any) -> AsyncIterator[dict[str, Any]]:
+    """Yield JupyterHub's progress events until the start is over; the same words only once."""
+    said = ""
+    reached = 0
+    while True:
+        future = spawner._start_future
+        over = future is not None and future.done()
+        try:
+            reason = await why(spawner)
+        except AutonoeError as error:
+            reason = Reason("unknown", error.message, error.hint, waiting=True)
+        if reason.message != said and not over and reason.code != "running":
+            said = reason.message
+            reached = max(reached, _STEPS.get(reason.code, 10))
+            yield _event(reason, reached)
+        if over:
+            return
+        await asyncio.sleep(_EVERY_S)
+
+
+def _event(reason: Reason, reached: int) -> dict[str, Any]:
+    text = reason.message if reason.waiting else f"{reason.message} {reason.hint}"
+    html = f"<strong>{escape(reason.message)}</strong> {escape(reason.hint)}"
+    if reason.technical:
+        html += (
+            "<details><summary>What Kubernetes says</summary>"
+            f"<code>{escape(reason.technical)}</code></details>"
+        )
+    return {
+        "progress": reached,
+        "message": text,
+        "html_message": html,
+        "code": reason.code,
+        "hint": reason.hint,
+        "technical": reason.technical,
+    }
+
+
+async def late(spawner: Any) -> SpawnError:
+    """Return the error for a server that was not ready in time, with what held it up."""
+    try:
+        reason = await why(spawner)
+    except AutonoeError as error:
+        reason = Reason("unknown", error.message, error.hint)
+    return SpawnError(
+        f"Your server was not ready after {spawner.start_timeout} s. {reason.message}",
+        hint=reason.hint,
+        code=reason.code,
+        technical=reason.technical,
+    )

@@ -1,0 +1,234 @@
+"""KubeSpawner for tenants: a person's servers run in that person's namespace and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+import kubespawner.spawner
+from jupyterhub.utils import exponential_backoff
+from kubernetes_asyncio.client.exceptions import ApiException
+from kubespawner import KubeSpawner
+from traitlets import Instance
+
+from autonoe.errors import AutonoeError
+from autonoe.kubernetes.errors import from_answer
+from autonoe.kubernetes.labels import labels, owned_by
+from autonoe.profiles.catalogue import Catalogue
+from autonoe.profiles.choice import Choice
+from autonoe.profiles.compile import overrides, start_environment
+from autonoe.profiles.options import parse
+from autonoe_hub.cluster import api, home, naming, pod, progress, reflectors
+from autonoe_hub.cluster.environment import environment
+from autonoe_hub.cluster.errors import SpawnError
+from autonoe_hub.cluster.settings import ClusterSettings
+from autonoe_hub.cluster.tenants import TenantClient, Wanted, projects_of
+
+# Between two looks at a pod KubeSpawner waits up to 5 s, so that a ready server would stay unused
+# for as long. The looks are at memory, not at the API server.
+kubespawner.spawner.exponential_backoff = partial(exponential_backoff, max_wait=0.5)
+
+
+_ADDED_TO = ("node_selector", "extra_resource_limits", "extra_resource_guarantees", "tolerations")
+
+
+class TenantSpawner(KubeSpawner):  # type: ignore[misc]  # the base publishes no types
+    """Starts a server as a pod in the owner's namespace, once that is ready."""
+
+    cluster = Instance(ClusterSettings, help="Settings under custom.autonoe.").tag(config=True)
+
+    catalogue = Instance(Catalogue, args=(), help="What people can start.").tag(config=True)
+
+    tenants: TenantClient
+    pod_asked_for = False
+    """Whether this start has come as far as its pod."""
+    _choice: Choice | None = None
+    _mail = ""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        config = kwargs.get("config")
+        given = config.KubeSpawner if config is not None else {}
+        api.prepare_client(
+            given.get("k8s_api_host", ""),
+            given.get("k8s_api_ssl_ca_cert", ""),
+            given.get("k8s_api_verify_ssl"),
+        )
+        super().__init__(*args, **kwargs)
+        self.tenants = TenantClient(self._hub_namespace(), self.cluster.instance)
+        # A profile adds to these, and the next start begins with them again.
+        self._configured = {name: getattr(self, name) for name in _ADDED_TO}
+        self._place()
+
+    # -- where ------------------------------------------------------------------------------
+
+    def _place(self) -> None:
+        """Set the names that follow from the owner and the server, whatever is configured."""
+        self.namespace = naming.namespace(self.cluster.user_prefix, self.user.name)
+        self.pod_name = naming.pod_name(self.name)
+        self.dns_name = f"{self.pod_name}.{self.namespace}.pod"
+        self.pvc_name = pod.HOME_CLAIM
+
+    def _hub_namespace(self) -> str:
+        return str(self._namespace_default())
+
+    def _require_own_namespace(self) -> None:
+        # A server that ran before this configuration keeps the namespace it had then, in the hub's
+        # database: without this, it would be started there again, beside the hub itself.
+        wanted = naming.namespace(self.cluster.user_prefix, self.user.name)
+        if self.namespace != wanted:
+            raise SpawnError(
+                f"This server belongs to the namespace {self.namespace!r}, not to {wanted!r}.",
+                hint="An administrator should delete this server and make it again.",
+                code="foreign_namespace",
+            )
+
+    def clear_state(self) -> None:
+        """Forget what a stopped server had, so that the next start follows the configuration."""
+        super().clear_state()
+        self._place()
+
+    # -- starting ---------------------------------------------------------------------------
+
+    async def _start(self) -> Any:
+        self.pod_asked_for = False
+        try:
+            self._require_own_namespace()
+            # First of all: what is not open to the person must not leave a trace.
+            self._choice = self._choose()
+            await self._tenant()
+            await self._home(self._choice)
+            self.pod_asked_for = True
+            return await super()._start()
+        except SpawnError as error:
+            self.log.warning("%s: %s %s", self._log_name, error.message, error.technical)
+            raise
+        except AutonoeError as error:
+            self.log.warning("%s: %s", self._log_name, error.message)
+            raise SpawnError.of(error) from error
+        except ApiException as error:
+            refused = from_answer(
+                error.status or 0, str(error.body or error.reason), "start your server"
+            )
+            raise SpawnError.of(refused) from None
+        except TimeoutError:
+            raise await progress.late(self) from None
+
+    async def _tenant(self) -> None:
+        groups = self._groups()
+        wanted = Wanted("user", self.user.name, groups)
+        found = await self.tenants.ready(wanted, timeout_s=self.cluster.tenant_timeout_s)
+        status, self._mail = found["status"], str(found["spec"].get("mail") or "")
+        if status.get("namespace", self.namespace) != self.namespace:
+            raise SpawnError(
+                f"The tenant controller made {status['namespace']!r} instead of "
+                f"{self.namespace!r}.",
+                hint="The prefixes of the hub and of the tenant controller differ.",
+                code="foreign_namespace",
+            )
+        for project in projects_of(groups, self.cluster.project_groups):
+            await self.tenants.ensure(self._project(project))
+
+    def _project(self, name: str) -> Wanted:
+        group = next(group for group in self.user.groups if group.name == name)
+        return Wanted("project", name, members=tuple(user.name for user in group.users))
+
+    async def _home(self, choice: Choice) -> None:
+        if choice.persistent_home:
+            wanted = home.claim(
+                self.cluster.home,
+                owner=self.user.name,
+                namespace=self.namespace,
+                instance=self.cluster.instance,
+                capacity=f"{choice.amounts['disk_gib']:g}Gi",
+            )
+            await home.ensure(wanted, owner=self.user.name, instance=self.cluster.instance)
+
+    def _choose(self) -> Choice:
+        return parse(self.user_options, self.catalogue, self._groups(), bool(self.user.admin))
+
+    async def load_user_options(self) -> None:
+        """Take over what was chosen, in place of KubeSpawner's own profile list."""
+        self._choice = choice = self._choice or self._choose()
+        reflectors.forget_failed(self.reflectors, self._get_reflector_key("pods"))
+        for name, value in pod.traits(self.cluster, choice, port=self.port).items():
+            setattr(self, name, value)
+        chosen = overrides(choice)
+        for name, value in self._configured.items():
+            more = chosen.pop(name, type(value)())
+            setattr(self, name, {**value, **more} if isinstance(value, dict) else [*value, *more])
+        for name, value in chosen.items():
+            # Variables go in after KubeSpawner has expanded its templates: a person's "{x}" is no
+            # template of ours.
+            if name not in ("environment", "storage_capacity"):
+                setattr(self, name, value)
+
+    async def _make_create_pod_request(self, manifest: Any, request_timeout: float) -> bool:
+        """Create the pod; the base would log the whole of it, token included, when refused."""
+        try:
+            await asyncio.wait_for(
+                self.api.create_namespaced_pod(self.namespace, manifest), request_timeout
+            )
+        except TimeoutError:
+            return False
+        except ApiException as error:
+            if error.status != 409:
+                raise
+            self.log.info("%s: a pod of that name is there; ending it", self._log_name)
+            await self.stop(now=True)
+            return False
+        return True
+
+    # -- the pod ----------------------------------------------------------------------------
+
+    def get_env(self) -> dict[str, str]:
+        """Return the variables of the server. Those of a person are never expanded as templates."""
+        found = super().get_env()
+        if self._choice is not None:
+            found.update(start_environment(self._choice))
+        # Last: a person's own variables must not turn the agent to another account or address.
+        own = environment(
+            self.cluster, self.user.name, self._groups(), self.namespace, mail=self._mail
+        )
+        found.update(own)
+        return dict(found)
+
+    def _groups(self) -> tuple[str, ...]:
+        return tuple(sorted(group.name for group in self.user.groups))
+
+    def _build_common_labels(self, extra_labels: dict[str, str]) -> dict[str, str]:
+        return {**super()._build_common_labels(extra_labels), **self._labels("notebook")}
+
+    def _build_pod_labels(self, extra_labels: dict[str, str]) -> dict[str, str]:
+        return {**super()._build_pod_labels(extra_labels), **self._labels("notebook")}
+
+    def _build_common_annotations(self, extra_annotations: dict[str, str]) -> dict[str, str]:
+        found = super()._build_common_annotations(extra_annotations)
+        return {**found, **owned_by(self.user.name)}
+
+    def _labels(self, component: str) -> dict[str, str]:
+        return labels(
+            "notebook",
+            instance=self.cluster.instance,
+            component=component,
+            tenant="user",
+            owner=self.user.name,
+        )
+
+    # -- progress and watching --------------------------------------------------------------
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Say in plain words what the start is waiting for."""
+        async for event in progress.events(self):
+            yield event
+
+    async def _start_watching_pods(self, replace: bool = False) -> Any:
+        return await super()._start_watching_pods(
+            replace=replace or reflectors.is_dead(self.pod_reflector)
+        )
+
+    async def stop(self, now: bool = False) -> None:
+        """End the pod, and stop watching a namespace in which nothing runs any more."""
+        await super().stop(now=now)
+        await reflectors.release(self)
