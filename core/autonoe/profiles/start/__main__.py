@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 
+from autonoe.kubernetes import kubeconfig
 from autonoe.profiles.start import prepare
 
 log = logging.getLogger("autonoe.start")
@@ -23,6 +24,7 @@ def main(argv: list[str]) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     env = dict(os.environ)
     try:
+        kubeconfig.write(env)
         env = prepare(env)
     except Exception:
         # An edge: whatever went wrong, the person gets their server, and the log the reason.
