@@ -39,7 +39,8 @@ class AgentSettings(BaseSettings):
     openbao_role: str = "tenant"
     """Role of OpenBao's kubernetes login; only for the proof ``kubernetes``."""
     openbao_mount: str = "kubernetes"
-    """Path of OpenBao's kubernetes login below ``auth/``; one cluster each, if several log in."""
+    """Path of OpenBao's kubernetes login below ``auth/``; that of workloads, beside a sidecar, has
+    ``-workload`` behind it."""
     s3_url: str
     """Address of the object store."""
     s3_region: str = "us-east-1"

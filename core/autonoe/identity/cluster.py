@@ -23,6 +23,7 @@ from autonoe.identity.client import OpenBaoClient
 from autonoe.identity.cluster_openbao import (
     TENANT_ACCOUNTS,
     ClusterIdentity,
+    login_mount,
     openbao_requests,
     server_config,
 )
@@ -167,9 +168,8 @@ class ClusterEnrolment:
             stores.ensure_mlflow_user(entity_name)
             # Last: a pod that logs in earlier is refused its stores, and tries again.
             for login in TENANT_ACCOUNTS:
-                enrolment.ensure_alias(
-                    client, entity, mount=self._settings.openbao_mount, name=f"{namespace}/{login}"
-                )
+                mount = login_mount(self._settings.openbao_mount, login)
+                enrolment.ensure_alias(client, entity, mount=mount, name=f"{namespace}/{login}")
         return Enrolled(
             entity_name, account_bucket(name, kind), account_secrets(name, kind), namespace
         )

@@ -24,6 +24,16 @@ WORKLOAD_ACCOUNT = "workload"
 TENANT_ACCOUNTS = (NOTEBOOK_ACCOUNT, WORKLOAD_ACCOUNT)
 """Service accounts of a tenant namespace that log in as the tenant."""
 
+
+def login_mount(mount: str, account: str) -> str:
+    """Return the path below ``auth/`` where pods of a service account log in.
+
+    An entity has one alias per mount, in OpenBao and in Vault, and a tenant's two accounts are one
+    entity: each has a mount of its own.
+    """
+    return mount if account == NOTEBOOK_ACCOUNT else f"{mount}-{account}"
+
+
 AUDIENCE = "openbao"
 """Audience of the pods' tokens. A token made for the API server has another, and is refused."""
 
@@ -46,7 +56,7 @@ class ClusterIdentity:
     operator_account: str = "operator"
     """Service account in the platform's namespace that stands for an administrator."""
     mount: str = "kubernetes"
-    """Path of the login below ``auth/``."""
+    """Path of the login below ``auth/``; that of workloads has ``-workload`` behind it."""
     kubernetes_host: str = "https://kubernetes.default.svc"
     """API server that reviews tokens, as OpenBao reaches it. Inside a pod it uses the pod's own
     token and authority; elsewhere ``kubernetes_config`` must hold both."""
@@ -62,37 +72,42 @@ def openbao_requests(identity: ClusterIdentity) -> list[Request]:
     identity : ClusterIdentity
         Names and addresses.
     """
-    auth = f"auth/{identity.mount}"
+    logins: list[Request] = []
+    for account in TENANT_ACCOUNTS:
+        mount = login_mount(identity.mount, account)
+        logins += [
+            Request(mount, f"sys/auth/{mount}", {"type": "kubernetes"}),
+            Request(
+                f"{mount}-config",
+                f"auth/{mount}/config",
+                {"kubernetes_host": identity.kubernetes_host, **identity.kubernetes_config},
+            ),
+            _role(
+                mount,
+                "tenant",
+                account=account,
+                namespaces=identity.tenant_namespaces,
+                policy=USER,
+                ttl=_TENANT_TTL,
+            ),
+        ]
     return [
         *common_requests(identity.openbao_url),
         _policy(CONTROLLER, CONTROLLER_POLICY),
         _policy(OPERATOR, OPERATOR_POLICY),
-        Request("kubernetes", f"sys/{auth}", {"type": "kubernetes"}),
-        Request(
-            "kubernetes-config",
-            f"{auth}/config",
-            {"kubernetes_host": identity.kubernetes_host, **identity.kubernetes_config},
-        ),
+        *logins,
         _role(
-            identity,
-            "tenant",
-            accounts=TENANT_ACCOUNTS,
-            namespaces=identity.tenant_namespaces,
-            policy=USER,
-            ttl=_TENANT_TTL,
-        ),
-        _role(
-            identity,
+            identity.mount,
             CONTROLLER,
-            accounts=(identity.controller_account,),
+            account=identity.controller_account,
             namespaces=(identity.controller_namespace,),
             policy=CONTROLLER,
             ttl=_SERVICE_TTL,
         ),
         _role(
-            identity,
+            identity.mount,
             OPERATOR,
-            accounts=(identity.operator_account,),
+            account=identity.operator_account,
             namespaces=(identity.platform_namespace,),
             policy=OPERATOR,
             ttl=_SERVICE_TTL,
@@ -146,19 +161,13 @@ def _policy(name: str, text: str) -> Request:
 
 
 def _role(
-    identity: ClusterIdentity,
-    name: str,
-    *,
-    accounts: tuple[str, ...],
-    namespaces: tuple[str, ...],
-    policy: str,
-    ttl: str,
+    mount: str, name: str, *, account: str, namespaces: tuple[str, ...], policy: str, ttl: str
 ) -> Request:
     return Request(
-        f"{name}-role",
-        f"auth/{identity.mount}/role/{name}",
+        f"{mount}-role-{name}",
+        f"auth/{mount}/role/{name}",
         {
-            "bound_service_account_names": list(accounts),
+            "bound_service_account_names": [account],
             "bound_service_account_namespaces": list(namespaces),
             "audience": AUDIENCE,
             # NAMESPACE/ACCOUNT: an account that is made anew is the same identity.

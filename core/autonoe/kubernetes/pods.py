@@ -15,7 +15,7 @@ from typing import Any
 from autonoe.credentials import environment, sidecar
 from autonoe.credentials.settings import AgentSettings
 from autonoe.errors import InvalidInputError
-from autonoe.identity.cluster_openbao import AUDIENCE, WORKLOAD_ACCOUNT
+from autonoe.identity.cluster_openbao import AUDIENCE, WORKLOAD_ACCOUNT, login_mount
 
 PROOF_DIR = "/var/run/secrets/autonoe/openbao"
 PROOF_FILE = f"{PROOF_DIR}/token"
@@ -150,7 +150,8 @@ def with_agent(pod_template: dict[str, Any], settings: AgentSettings, image: str
     variables = client_variables(settings)
     for container in (*spec.get("initContainers", ()), *spec["containers"]):
         _lead_to_agent(container, variables)
-    agent = _agent_container(settings, image)
+    mount = login_mount(settings.openbao_mount, spec["serviceAccountName"])
+    agent = _agent_container(settings.model_copy(update={"openbao_mount": mount}), image)
     spec["initContainers"] = [agent, *spec.get("initContainers", ())]
     spec["volumes"] = [*spec.get("volumes", ()), proof_volume(), _agent_volume()]
     return template
