@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from autonoe.kubernetes.labels import MANAGED_BY, MANAGER, RECOMMENDED
 
-MINORS = [".".join(version.split(".")[:2]) for version in sorted(all_versions(), key=Version)[-3:]]
+MINORS = sorted({".".join(v.split(".")[:2]) for v in all_versions()}, key=Version)[-3:]
 """The three newest Kubernetes minors that the schemas are bundled for, oldest first."""
 
 # Kinds that no cluster-independent schema exists for.

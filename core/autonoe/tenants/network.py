@@ -36,7 +36,7 @@ def network_policies(spec: TenantSpec, tenancy: Tenancy) -> list[Object]:
     return [
         policy("default-deny", ingress=[], egress=[]),
         policy("same-namespace", ingress=[{"from": [inside]}], egress=[{"to": [inside]}]),
-        policy("dns", egress=[_dns(tenancy.dns)]),
+        policy("dns", egress=[dns_rule(tenancy.dns)]),
         policy("notebook", ingress=[{"from": [hub], "ports": _ports(tenancy.notebook_port)}]),
         policy(
             "deployments",
@@ -59,15 +59,27 @@ def network_policies(spec: TenantSpec, tenancy: Tenancy) -> list[Object]:
 def _platform(tenancy: Tenancy) -> list[Object]:
     hub = _pods(tenancy.hub_namespace, tenancy.hub_labels)
     rules = [{"to": [hub], "ports": _ports(tenancy.hub_port)}]
+    return [*rules, *api_rules(tenancy), *(out(peer) for peer in tenancy.reaches)]
+
+
+def api_rules(tenancy: Tenancy) -> list[Object]:
+    """Return the way out to the API server, by its real addresses."""
+    rules: list[Object] = []
     for server in tenancy.api_servers:
         address, _, port = server.rpartition(":")
         host = ipaddress.ip_address(address.strip("[]"))
         block = {"ipBlock": {"cidr": f"{host}/{host.max_prefixlen}"}}
         rules.append({"to": [block], "ports": _ports(int(port))})
-    return [*rules, *({"to": [_peer(peer)], **_on(peer)} for peer in tenancy.reaches)]
+    return rules
 
 
-def _dns(peer: Peer) -> Object:
+def out(peer: Peer) -> Object:
+    """Return the way out to ``peer``."""
+    return {"to": [_peer(peer)], **_on(peer)}
+
+
+def dns_rule(peer: Peer) -> Object:
+    """Return the way out to who answers names."""
     return {
         "to": [_peer(peer)],
         "ports": [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")],
