@@ -1,9 +1,10 @@
 # The same few targets that people and CI run. Each creates what it needs, .venv included.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-long lint docs reference bench pictures lock embedded dev
+.PHONY: help up down test test-long lint docs reference bench pictures images lock embedded dev
 
 ARGS ?=
+IMAGES ?=
 # Two files at a time: one after the other takes 25 minutes and leaves the second core idle. What promises
 # seconds (a crash, a slow start) is judged with the machine's load in mind.
 WORKERS ?= 2
@@ -43,6 +44,9 @@ bench: dev ## measure against the stock tools; writes build/bench.json
 pictures: dev ## draw the pictures of the README and the documentation anew, from the browser tests
 	@scripts/chromium.sh
 	AUTONOE_PICTURES=docs/_static .venv/bin/python -m pytest tests/browser $(ARGS)
+
+images: dev ## build what changed of the container images into build/images (IMAGES="hub agent", ARGS="--fresh")
+	.venv/bin/python -m scripts.images $(ARGS) $(IMAGES)
 
 lock: dev ## resolve the requirement files anew
 	scripts/lock.sh

@@ -1,0 +1,123 @@
+"""``python -m scripts.images [NAME...]``: build what changed and print the sizes.
+
+Without a name every published image is built, and those of the tests. ``--engine docker`` builds
+the same Dockerfiles with Docker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from . import archive, catalogue, context, machine, table, traces
+from .catalogue import REPOSITORY, Image
+from .engine import ENGINES, Engine, Job
+
+OUTPUT = REPOSITORY / "build" / "images"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Build, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.images", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--engine", choices=sorted(ENGINES), default="buildah")
+    parser.add_argument("--fresh", action="store_true", help="ask for all packages anew")
+    parser.add_argument("--list", action="store_true", help="print the names and stop")
+    parser.add_argument("--sizes", action="store_true", help="print the table of sizes and stop")
+    options = parser.parse_args(arguments)
+    known = catalogue.images()
+    wanted = options.names or [name for name, image in known.items() if image.kind != "internal"]
+    if unknown := sorted(set(wanted) - set(known)):
+        _say(f"There is no image {', '.join(unknown)}. Known: {', '.join(known)}")
+        return 2
+    if options.list:
+        sys.stdout.write("\n".join(wanted) + "\n")
+        return 0
+    if not options.sizes:
+        with _alone():
+            _build(wanted, known, ENGINES[options.engine](), fresh=options.fresh)
+    sys.stdout.write(table.markdown(OUTPUT, known) + "\n")
+    return 0
+
+
+def _build(names: list[str], known: dict[str, Image], engine: Engine, *, fresh: bool) -> None:
+    staged = OUTPUT / "context"
+    context.stage(staged)
+    base = engine.prepare(OUTPUT / "cache", fresh=fresh)
+    labels = _labels()
+    fingerprints: dict[str, str] = {}
+    with tempfile.TemporaryDirectory(prefix="autonoe-images-") as folder:
+        secrets = machine.write_secrets(Path(folder))
+        for image in catalogue.with_parents(names, known):
+            fingerprints[image.name] = context.fingerprint(image, staged, fingerprints)
+            if not fresh and _is_built(image, fingerprints[image.name], engine):
+                continue
+            begun = time.monotonic()
+            engine.build(Job(image, staged, secrets, labels, base, fresh))
+            built = time.monotonic() - begun
+            _record(image, fingerprints[image.name], engine, built)
+
+
+def _is_built(image: Image, fingerprint: str, engine: Engine) -> bool:
+    record = OUTPUT / "records" / f"{image.name}.json"
+    if not record.exists() or not engine.image_id(image.reference):
+        return False
+    has_archive = image.kind == "internal" or (OUTPUT / f"{image.name}.tar").exists()
+    return has_archive and json.loads(record.read_text())["fingerprint"] == fingerprint
+
+
+def _record(image: Image, fingerprint: str, engine: Engine, built_s: float) -> None:
+    begun = time.monotonic()
+    record: dict[str, Any] = {"fingerprint": fingerprint, "build_s": round(built_s, 1)}
+    if image.kind != "internal":
+        with engine.layout(image, OUTPUT / "layout") as folder:
+            layout = archive.Layout(folder, image.name, image.reference)
+            layers = traces.inspect(layout, machine.private_texts(), OUTPUT / "cache" / "layers")
+            archive.write(layout, OUTPUT / f"{image.name}.tar")
+            record["layers"] = [list(layer) for layer in layers]
+            record["digest"] = layout.entry["digest"]
+        record["archive_s"] = round(time.monotonic() - begun, 1)
+    path = OUTPUT / "records" / f"{image.name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record, indent=2), encoding="utf-8")
+    spent = time.monotonic() - begun + built_s
+    _say(f"built {image.reference} in {spent:.0f} s")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+def _labels() -> dict[str, str]:
+    from autonoe import __version__
+
+    revision = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=False,
+        timeout=60,
+    )  # fmt: skip
+    return {
+        "org.opencontainers.image.version": __version__,
+        "org.opencontainers.image.revision": revision.stdout.strip() or "unknown",
+    }
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let only one build run at a time: the context and the archives are shared."""
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    with (OUTPUT / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
