@@ -63,7 +63,7 @@ def read(path: Path) -> tuple[KeyEntry, ...]:
         If the file is missing, not ours, or readable by other people.
     """
     try:
-        if path.stat().st_mode & 0o077:
+        if _open_to_others(path):
             raise InvalidInputError(
                 f"The key file {path.name} is readable by other people.", hint="chmod 600 it."
             )
@@ -86,6 +86,16 @@ def write(path: Path, entries: tuple[KeyEntry, ...], *, uid: int = -1, gid: int 
         if uid >= 0 and os.geteuid() == 0:
             os.fchown(stream.fileno(), uid, gid)
     partial.replace(path)
+
+
+def _open_to_others(path: Path) -> bool:
+    """Return whether more people than us may read or change the file.
+
+    A volume of Kubernetes belongs to root and to the pod's own group, which reads: that is fine.
+    """
+    status = path.stat()
+    mounted = status.st_uid == 0 and status.st_gid in {os.getegid(), *os.getgroups()}
+    return bool(status.st_mode & (0o037 if mounted and os.geteuid() != 0 else 0o077))
 
 
 def _digest(key: str) -> str:

@@ -29,13 +29,11 @@ threshold = 0.8
 # read is set aside and counted.
 
 # %%
-from pathlib import Path
-
 from autonoe.backends import backend
 from autonoe_nace.logs import etl
 from autonoe_nace.logs.place import deployment_uri
 
-report = etl.run(Path(backend().get(name).log_folder), deployment_uri(name))
+report = etl.bring(backend().get(name), deployment_uri(name))
 report
 
 # %% [markdown]

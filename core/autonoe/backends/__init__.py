@@ -1,6 +1,6 @@
 """Where things run: one interface, one implementation per mode of the platform."""
 
 from autonoe.backends.base import Deployment, DeploymentBackend, DeploymentRequest
-from autonoe.backends.local import backend
+from autonoe.backends.choice import backend
 
 __all__ = ["Deployment", "DeploymentBackend", "DeploymentRequest", "backend"]

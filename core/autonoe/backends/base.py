@@ -134,9 +134,11 @@ class Deployment:
     url: str
     """Address for people and programs, behind the platform's proxy."""
     local_url: str
-    """The same API on this machine's loopback."""
+    """The same API without the way through the proxy: on this machine's loopback, or at its
+    Service within the cluster."""
     log_folder: str
-    """Where the predictions are logged before they go to the object store."""
+    """Folder where the predictions are logged before they go to the object store; on a cluster,
+    where its pods send them: ``s3://…``."""
     memory_mib: float
     """Resident memory of its processes, in MiB."""
     restarts: int

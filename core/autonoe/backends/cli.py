@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from autonoe.backends.base import DeploymentRequest
-from autonoe.backends.local import backend
+from autonoe.backends.choice import backend
 from autonoe.cli import print_json
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
-from autonoe.backends.local import backend
+from autonoe.backends import backend
 from autonoe.cli import print_json
 from autonoe.credentials import session
 from autonoe_nace.logs import etl as etl_module
@@ -24,16 +25,15 @@ def etl(deployment: str | None, folder: Path | None, target: str | None, as_json
         raise click.UsageError("Give either --deployment or --from.")
     if folder is not None and target is None:
         raise click.UsageError("--from needs --to.")
-    if deployment is not None:
-        folder = Path(backend().get(deployment).log_folder)
-        target = target or deployment_uri(deployment)
-    assert folder is not None  # noqa: S101  one of the two is given
-    assert target is not None  # noqa: S101  as above
-    if target.startswith("s3://"):
-        with session():
+    to_store = target is None or target.startswith("s3://")
+    with session() if to_store else nullcontext():
+        if deployment is not None:
+            place = target or deployment_uri(deployment)
+            report = etl_module.bring(backend().get(deployment), place)
+        else:
+            assert folder is not None  # noqa: S101  one of the two is given
+            assert target is not None  # noqa: S101  as above
             report = etl_module.run(folder, target)
-    else:
-        report = etl_module.run(folder, target)
     if as_json:
         print_json(report.as_dict())
     elif report.busy:

@@ -19,9 +19,12 @@ from pathlib import Path
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
+import urllib3
 
+from autonoe.backends.base import Deployment
+from autonoe.waiting import wait_until
 from autonoe_nace.logs.record import SCHEMA, LogRecord
-from autonoe_nace.logs.store import PartitionStore
+from autonoe_nace.logs.store import PART, PartitionStore
 from autonoe_nace.logs.writer import SEGMENT_SUFFIX
 
 _DECODER = msgspec.json.Decoder(LogRecord)
@@ -50,7 +53,49 @@ class EtlReport:
         return dict(vars(self))
 
 
-def run(folder: Path, target: str) -> EtlReport:
+def bring(deployment: Deployment, target: str, *, timeout_s: float = 60) -> EtlReport:
+    """Bring the logs of a deployment to the store, wherever it runs.
+
+    On one machine its log files are read here. On a cluster its pod sends them by itself every few
+    seconds; then this waits until what it has answered so far is there.
+
+    Parameters
+    ----------
+    deployment : Deployment
+        As a backend returned it.
+    target : str
+        As for :func:`run`; a pod knows its own.
+    timeout_s : float
+        Longest time to wait for a pod, in seconds.
+
+    Raises
+    ------
+    UnavailableError
+        If the pod does not answer, or its logs do not arrive in time.
+    """
+    if "://" not in deployment.log_folder:
+        return run(Path(deployment.log_folder), target)
+    report = EtlReport()
+
+    def arrived() -> bool:
+        answer = urllib3.request(
+            "GET", f"{deployment.local_url}health/ready", timeout=5, retries=False
+        )
+        counts = answer.json()["logs"]
+        report.new = int(counts["stored"])
+        return int(counts["waiting"]) == 0
+
+    wait_until(
+        arrived,
+        timeout_s=timeout_s,
+        what=f"the logs of {deployment.name} to reach the object store",
+        interval_s=0.5,
+        ignoring=(urllib3.exceptions.HTTPError, ValueError, KeyError),
+    )
+    return report
+
+
+def run(folder: Path, target: str, *, part: str = PART) -> EtlReport:
     """Move what lies in ``folder`` to the store.
 
     Parameters
@@ -59,6 +104,8 @@ def run(folder: Path, target: str) -> EtlReport:
         Folder of a :class:`~autonoe_nace.logs.writer.PredictionLog`; the server may be writing.
     target : str
         ``s3://bucket/prefix`` or a local folder.
+    part : str
+        Name of this writer's file in each day.
 
     Returns
     -------
@@ -78,7 +125,7 @@ def run(folder: Path, target: str) -> EtlReport:
             return report
         segments = sorted(folder.glob(f"*{SEGMENT_SUFFIX}"))
         days = _read(folder, segments, report)
-        store = PartitionStore(target)
+        store = PartitionStore(target, part=part)
         for day in sorted(days):
             _merge(store, day, days[day], report)
         done = folder / "done"

@@ -13,6 +13,7 @@ from pyarrow import fs
 from autonoe.errors import UnavailableError
 
 PART = "predictions.parquet"
+"""File of a day where one place writes; each pod of a cluster has one of its own."""
 
 
 class PartitionStore:
@@ -22,10 +23,13 @@ class PartitionStore:
     ----------
     uri : str
         ``s3://bucket/prefix`` or a local folder. S3 credentials come from the environment.
+    part : str
+        Name of this writer's file in each day: two writers of one would lose each other's rows.
     """
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, *, part: str = PART) -> None:
         self.uri = uri.rstrip("/")
+        self._part = part
         if "://" in uri:
             self._fs, self._root = fs.FileSystem.from_uri(self.uri)
         else:
@@ -64,7 +68,7 @@ class PartitionStore:
             raise _unavailable(self.uri, error) from error
 
     def _path(self, date: str) -> str:
-        return f"{self._root}/date={date}/{PART}"
+        return f"{self._root}/date={date}/{self._part}"
 
 
 def _unavailable(uri: str, error: OSError) -> UnavailableError:

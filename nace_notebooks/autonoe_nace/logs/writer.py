@@ -22,6 +22,8 @@ import msgspec
 from autonoe_nace.logs.record import LogRecord
 
 SEGMENT_SUFFIX = ".jsonl"
+PSEUDONYM_KEY = "pseudonym.key"
+"""File of the key that texts are hashed with."""
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -64,12 +66,19 @@ class PredictionLog:
         self._secret = _pseudonym_key(folder) if pseudonymise else None
         self._encoder = msgspec.json.Encoder()
         self._pending: list[bytes] = []
+        self._writing = 0
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stopping = False
         self.failing = False
         self._sequence = itertools.count()
         self._thread = threading.Thread(target=self._run, name="prediction-log", daemon=True)
+
+    @property
+    def waiting(self) -> int:
+        """Lines that are in no segment yet."""
+        with self._lock:
+            return len(self._pending) + self._writing
 
     def start(self) -> None:
         """Start the writer thread; segments a crash left half-written are removed."""
@@ -101,6 +110,7 @@ class PredictionLog:
         """
         with self._lock:
             lines, self._pending = self._pending, []
+            self._writing = len(lines)
         if not lines:
             return
         try:
@@ -108,10 +118,12 @@ class PredictionLog:
         except OSError:
             with self._lock:
                 kept = lines + self._pending
+                self._writing = 0
                 self.dropped += max(0, len(kept) - self.max_pending)
                 self._pending = kept[: self.max_pending]
             raise
         self.written += len(lines)
+        self._writing = 0
 
     def _encode(self, record: LogRecord) -> bytes:
         if self._secret is not None:
@@ -155,7 +167,7 @@ class PredictionLog:
 
 def _pseudonym_key(folder: Path) -> bytes:
     """Return the folder's key, so that one text has one pseudonym across restarts."""
-    path = folder / "pseudonym.key"
+    path = folder / PSEUDONYM_KEY
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

@@ -26,8 +26,10 @@ from autonoe_nace.serving.holder import ModelHolder
 from autonoe_nace.serving.keyring import KeyRing
 from autonoe_nace.serving.metrics import CONTENT_TYPE, ServingMetrics
 from autonoe_nace.serving.predictor import Call, Predictor
+from autonoe_nace.serving.pseudonyms import fetch_key
 from autonoe_nace.serving.schema import PredictAnswer, parse_predict
 from autonoe_nace.serving.settings import ServingSettings
+from autonoe_nace.serving.shipping import LogShipper
 
 _LOGGER = logging.getLogger(__name__)
 _ENCODER = msgspec.json.Encoder()
@@ -61,10 +63,17 @@ class ServingApp:
         self.settings = settings
         self.holder = holder or ModelHolder(settings)
         self.keys = KeyRing(settings.key_file)
+        if settings.pseudonymise and settings.pseudonym_secret:
+            fetch_key(settings.deployment, settings.state_dir / "logs")
         self.log = PredictionLog(
             settings.state_dir / "logs",
             flush_s=settings.flush_s,
             pseudonymise=settings.pseudonymise,
+        )
+        self.shipper = (
+            LogShipper(self.log, settings.logs_to, part=settings.logs_part)
+            if settings.logs_to
+            else None
         )
         self.metrics = ServingMetrics(self.log)
         self.predictor = Predictor(settings, self.log)
@@ -88,6 +97,8 @@ class ServingApp:
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         self.log.start()
+        if self.shipper is not None:
+            self.shipper.start()
         follower = asyncio.create_task(self.holder.follow())
         try:
             yield
@@ -97,6 +108,8 @@ class ServingApp:
                 await follower
             self.predictor.close()
             await asyncio.to_thread(self.log.stop)
+            if self.shipper is not None:
+                await asyncio.to_thread(self.shipper.stop)
 
     def _route(self, path: str, handler: Handler, method: str, *, key: bool) -> Route:
         latency = self.metrics.latency.labels(path)
@@ -146,7 +159,10 @@ class ServingApp:
         return _json({"live": True}, caller.request_id)
 
     async def _ready(self, _request: Request, caller: Caller) -> Response:
-        return _json({"ready": True, "model": self.holder.current().out}, caller.request_id)
+        document: dict[str, object] = {"ready": True, "model": self.holder.current().out}
+        if self.shipper is not None:
+            document["logs"] = await asyncio.to_thread(self.shipper.counts)
+        return _json(document, caller.request_id)
 
 
 class _PrefixApp:

@@ -12,6 +12,7 @@ import platformdirs
 
 from autonoe import apikeys
 from autonoe.credentials import session
+from autonoe_nace.logs.store import PART
 from autonoe_nace.serving.run import serve as run
 from autonoe_nace.serving.settings import ServingSettings
 
@@ -39,6 +40,11 @@ def _default_state() -> Path:
 @click.option("--root-path", default="", help="Prefix that a proxy leaves on each path.")
 @click.option("--deployment", default="local", show_default=True, help="Name in the logs.")
 @click.option("--pseudonymise", is_flag=True, help="Log an HMAC of each text, not the text.")
+@click.option("--logs-to", default="", help="s3://… or folder: send prediction logs there.")
+@click.option("--logs-part", default=PART, help="This server's file in each day of --logs-to.")
+@click.option(
+    "--pseudonym-secret", is_flag=True, help="Keep the key of pseudonyms in the account's secrets."
+)
 @click.option(
     "--state-dir", type=click.Path(path_type=Path), help="Folder of logs and fetched models."
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autonoe.errors import InvalidInputError
+from autonoe_nace.logs.store import PART
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,12 @@ class ServingSettings:
     """Log an HMAC of each text instead of the text."""
     registry_timeout_s: float = 60.0
     """Longest time to fetch a model, in seconds; then the last good one serves."""
+    logs_to: str = ""
+    """``s3://…`` or a folder where prediction logs go by themselves; empty: they stay here."""
+    logs_part: str = PART
+    """Name of this server's file in each day there; two servers never share one."""
+    pseudonym_secret: bool = False
+    """Keep the key of pseudonyms in the account's secrets instead of in the state folder."""
     refresh_s: float = 15.0
     """How often the alias is looked up, in seconds."""
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def registry_version(uri: ModelUri) -> str:
         If the registry does not answer with a version.
     """
     base = os.environ.get("MLFLOW_TRACKING_URI", "").rstrip("/")
-    token = os.environ.get("MLFLOW_TRACKING_TOKEN", "")
+    token = registry_token()
     try:
         answer = urllib3.request(
             "GET",
@@ -90,6 +91,15 @@ def registry_version(uri: ModelUri) -> str:
         raise UnavailableError(
             "The model registry does not answer.", hint="autonoe status shows whether it runs."
         ) from error
+
+
+def registry_token() -> str:
+    """Return the pass of the registry: a file's beside an agent, which may start anew."""
+    file = os.environ.get("AUTONOE_AGENT_TOKEN_FILE", "")
+    if file:
+        with suppress(OSError):
+            return Path(file).read_text().strip()
+    return os.environ.get("MLFLOW_TRACKING_TOKEN", "")
 
 
 def _serve(folder: Path, *, name: str, version: str, stale: bool) -> ServedModel:
@@ -115,6 +125,8 @@ def _fetch(settings: ServingSettings) -> dict[str, Any]:
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
         **os.environ,
     }
+    if token := registry_token():
+        environment["MLFLOW_TRACKING_TOKEN"] = token
     try:
         child = subprocess.run(
             [sys.executable, "-m", "autonoe_nace.registry", settings.model, str(cache)],
