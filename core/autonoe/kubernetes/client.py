@@ -243,7 +243,11 @@ class Cluster:
     def ask(self, found: Object) -> Object:
         """Post one of the objects that are questions, such as a SelfSubjectAccessReview."""
         resource = Resource(found["apiVersion"], found["kind"], f"{found['kind'].lower()}s", False)
-        return self._call("POST", resource.path(), body=found)
+        return self.post(resource.path(), found)
+
+    def post(self, path: str, body: Object) -> Object:
+        """Post ``body`` to a path of the API: subresources such as a token or an eviction."""
+        return self._call("POST", path, body=body)
 
     # -- kinds ------------------------------------------------------------------------------
 
