@@ -14,8 +14,10 @@ from autonoe.embedded.links import Ticket
 from autonoe.embedded.login_names import login_name
 from autonoe.embedded.uids import account_exists, require_separation
 from autonoe.errors import AutonoeError
+from autonoe_hub import pages
 from autonoe_hub.handlers import LinkHandler
 from autonoe_hub.messages import CATALOGUE
+from autonoe_hub.profile_list import profile_list
 
 
 def _login_text() -> str:
@@ -52,8 +54,12 @@ class LinkAuthenticator(Authenticator):  # type: ignore[misc]  # the base publis
             return ""
 
     def get_handlers(self, app: Any) -> list[Any]:
-        """Add ``/hub/link``."""
-        return [*super().get_handlers(app), ("/link", LinkHandler, {"layout": self.layout})]
+        """Add ``/hub/link``, and the hub's pages as ours."""
+        return [
+            *pages.handlers(profile_list(*self.layout.site)),
+            *super().get_handlers(app),
+            ("/link", LinkHandler, {"layout": self.layout}),
+        ]
 
     def get_custom_html(self, base_url: str) -> str:
         """Return the login page's text: there is no form to fill in."""

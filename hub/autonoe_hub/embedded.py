@@ -10,9 +10,10 @@ from typing import Any
 from autonoe.embedded.layout import Layout
 from autonoe.embedded.platform_file import PlatformFile
 from autonoe.errors import AutonoeError
-from autonoe_hub import oidc, proxy_config
+from autonoe_hub import brand, oidc, proxy_config
 from autonoe_hub.authenticator import LinkAuthenticator, OidcAuthenticator
 from autonoe_hub.config import append
+from autonoe_hub.profile_list import profile_list
 from autonoe_hub.proxy import AutonoeProxy
 from autonoe_hub.settings import HubSettings, read_oidc
 from autonoe_hub.spawner import AccountSpawner
@@ -58,7 +59,7 @@ def _hub(c: Any, layout: Layout, platform: PlatformFile, folder: Path) -> None:
     hub.upgrade_db = True
     hub.cookie_secret_file = str(layout.secret("hub-cookie-secret"))
     hub.pid_file = ""
-    hub.template_paths = [str(Path(__file__).parent / "templates")]
+    brand.configure(c, profile_list(*layout.site))
     # A hub that is asked to stop takes the servers along (`autonoe down` leaves nothing); one that
     # crashes does not.
     hub.cleanup_servers = True

@@ -36,7 +36,9 @@ CONFIG_FOLDER = Path(__file__).parent / "jupyter"
 """Defaults of JupyterLab: no news, no pop-up that asks about them."""
 
 
-def complete(env: dict[str, str], layout: Layout, account: Account) -> dict[str, str]:
+def complete(
+    env: dict[str, str], layout: Layout, account: Account, home: str = ""
+) -> dict[str, str]:
     """Return ``env`` with the variables of ``account``. Nothing added is a secret.
 
     Parameters
@@ -47,8 +49,10 @@ def complete(env: dict[str, str], layout: Layout, account: Account) -> dict[str,
         The platform's data folder.
     account : Account
         Whose server it is.
+    home : str
+        Another home than the account's own; "" for that.
     """
-    home = str(layout.home(account.name))
+    home = home or str(layout.home(account.name))
     ours = {
         **AgentSettings.of(layout, account).environment(),
         "HOME": home,
@@ -66,9 +70,9 @@ def complete(env: dict[str, str], layout: Layout, account: Account) -> dict[str,
     return {**env, **ours}
 
 
-def process_options(layout: Layout, account: Account) -> dict[str, Any]:
+def process_options(layout: Layout, account: Account, home: str = "") -> dict[str, Any]:
     """Return the options of ``subprocess.Popen`` that make a process the account's own."""
-    options: dict[str, Any] = {"cwd": layout.home(account.name), "umask": 0o077}
+    options: dict[str, Any] = {"cwd": home or layout.home(account.name), "umask": 0o077}
     if account.uid is not None:
         gid = account.gid if account.gid is not None else account.uid
         options |= {"user": account.uid, "group": gid, "extra_groups": []}

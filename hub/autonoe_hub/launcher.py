@@ -8,6 +8,7 @@ so it is made absent here, before anything else is imported.
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import signal
 import sys
@@ -27,9 +28,26 @@ def _hub() -> None:
 
 
 def _singleuser() -> None:
+    _prepare()
     from jupyterhub.singleuser import main
 
     main()
+
+
+def _prepare() -> None:
+    """Prepare what the profile asks for, before Jupyter reads its environment."""
+    from autonoe.profiles.start import prepare
+
+    logging.basicConfig(level=logging.INFO, format="[autonoe] %(message)s")
+    # A stop in the middle must end what was started, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        os.environ.update(prepare(os.environ))
+    except Exception:
+        # An edge: whatever went wrong, the person gets their server, and the log the reason.
+        logging.getLogger("autonoe.start").exception("The preparation failed; starting anyway")
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    logging.getLogger().handlers.clear()  # Jupyter sets up its own
 
 
 def _culler() -> None:

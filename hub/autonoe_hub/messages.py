@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from autonoe_hub.page_words import choose_language
+
 _ENGLISH = {
     "login_title": "This platform opens with a one-time link",
     "login_text": "On your own machine, run this in a terminal and follow the link that it prints:",
@@ -33,15 +35,4 @@ CATALOGUE = {"en": _ENGLISH, "fr": _FRENCH}
 
 def messages(accept_language: str) -> dict[str, str]:
     """Return the catalogue that fits an ``Accept-Language`` header best; English when none does."""
-    weighted = []
-    for part in accept_language.split(",")[:20]:
-        tag, _, parameters = part.strip().partition(";")
-        weight = parameters.strip().removeprefix("q=") if parameters else "1"
-        try:
-            weighted.append((-float(weight), tag.strip().lower().split("-")[0]))
-        except ValueError:
-            continue
-    for _, language in sorted(weighted, key=lambda pair: pair[0]):
-        if language in CATALOGUE:
-            return CATALOGUE[language]
-    return _ENGLISH
+    return CATALOGUE[choose_language("auto", accept_language)]

@@ -77,6 +77,11 @@ class Layout:
         """Return the home folder of the account ``name`` (0700, owned by the account's UID)."""
         return self.root / "homes" / slug(name)
 
+    @property
+    def site(self) -> tuple[Path, Path]:
+        """The organisation's settings (profiles, language, brand), and the cache of catalogues."""
+        return self.root / "site.yaml", self.component("hub") / "catalogues"
+
     def create(self) -> None:
         """Create the folders with their modes; those that exist keep what they hold.
 
