@@ -161,7 +161,7 @@ class Cluster:
     ) -> Iterator[str]:
         """Give a new namespace, ``restricted`` unless ``labels`` say otherwise; remove it after.
 
-        Its removal is waited for, so that what runs in it is not there when the next test counts.
+        Its removal takes Kubernetes five seconds and more, which are not waited for.
         """
         name = f"{prefix}-{secrets.token_hex(4)}"
         metadata = {"name": name, "labels": RESTRICTED if labels is None else labels}
@@ -175,7 +175,7 @@ class Cluster:
             self.notes.append(f"Namespace {name} when the test failed:\n{self.diagnose(name)}")
             raise
         finally:
-            self.kubectl("delete", "namespace", name, "--ignore-not-found", "--timeout=100s")
+            self.kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")
 
     def import_image(self, archive: Path) -> None:
         """Load the images of an OCI archive, unless the cluster holds them already.

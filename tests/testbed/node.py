@@ -21,6 +21,8 @@ from .places import Node
 from .versions import COMPONENTS, PARTS
 
 INIT = Path(__file__).with_name("init.sh")
+LONGEST_STATE = 60
+"""Characters: sockets lie in the state folder, and their paths are limited to 107."""
 API_TIMEOUT_S = 60.0
 NODE_TIMEOUT_S = 90.0
 CONTAINERD = ("ctr", "--address", "/run/containerd/containerd.sock", "--namespace", "k8s.io")
@@ -42,6 +44,11 @@ def up(node: Node, say: Say) -> None:
         say(f"{node.name} runs already: {node.url}")
         return
     toolchain.require_root()
+    if len(str(node.state)) > LONGEST_STATE:
+        raise TestbedError(
+            f"{node.state} is too long a path: sockets have to fit below it.",
+            hint="Choose a shorter one: python -m tests.testbed --state FOLDER up",
+        )
     toolchain.install_packages(toolchain.RUN_PACKAGES, "running the test cluster")
     build.build(say)
     down(node)
@@ -69,15 +76,19 @@ def up(node: Node, say: Say) -> None:
             )
         kubectl(node, "wait", "--for=create", "serviceaccount/default", "--timeout=30s")
         report("names and storage are served")
-    except BaseException:
+    except BaseException as error:
         _keep_logs(node)
+        ended = f"The node ended while it started: {_init_log(node)}"
+        alive = first_process(node) is not None
         down(node)
+        if isinstance(error, TestbedError) and not alive:
+            raise TestbedError(ended) from error
         raise
 
 
 def down(node: Node) -> None:
     """End ``node`` and remove everything of it from the machine."""
-    pid = _first_process(node)
+    pid = first_process(node)
     if pid is not None:
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(pid)
@@ -91,7 +102,7 @@ def down(node: Node) -> None:
 
 def running(node: Node) -> bool:
     """Tell whether the node's first process lives and its API server was up once."""
-    return _first_process(node) is not None and (node.state / "started").exists()
+    return first_process(node) is not None and (node.state / "started").exists()
 
 
 def status(node: Node) -> dict[str, object]:
@@ -134,7 +145,7 @@ def inside(node: Node, *command: str) -> list[str]:
     TestbedError
         If the node does not run.
     """
-    pid = _first_process(node)
+    pid = first_process(node)
     if pid is None:
         raise TestbedError(
             f"The test cluster {node.name} does not run.", hint="Start it: make cluster"
@@ -207,29 +218,31 @@ def _start(node: Node) -> int:
     host.load_bridge_filter()
     host.make_cgroups(node)
     namespaces = ("--mount", "--net", "--pid", "--uts", "--ipc")
-    starter = subprocess.Popen(
-        [
-            *("unshare", *namespaces, "--fork", "--kill-child"),
-            *("bash", str(INIT), str(node.state), node.name, " ".join(components.FIRST)),
-        ],
-        stdin=subprocess.DEVNULL,
-        stdout=(node.logs / "init.log").open("w"),
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        env={"PATH": f"{node.programs}:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"},
-    )
-    child = wait_until(
-        lambda: psutil.Process(starter.pid).children(),
-        timeout_s=10,
-        what="the node's first process",
-        ignoring=(psutil.NoSuchProcess,),
-    )[0]
+    with (node.logs / "init.log").open("w") as log:
+        starter = subprocess.Popen(
+            [
+                *("unshare", *namespaces, "--fork", "--kill-child"),
+                *("bash", str(INIT), str(node.state), node.name, " ".join(components.FIRST)),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={"PATH": f"{node.programs}:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"},
+        )
+
+    def first_process() -> psutil.Process | None:
+        if starter.poll() is not None:
+            raise TestbedError(f"The node could not start: {_init_log(node)}")
+        return next(iter(psutil.Process(starter.pid).children()), None)
+
+    child = wait_until(first_process, timeout_s=10, what="the node's first process")
     identity = {"pid": child.pid, "created": child.create_time()}
     (node.state / "init.json").write_text(json.dumps(identity))
     return child.pid
 
 
-def _first_process(node: Node) -> int | None:
+def first_process(node: Node) -> int | None:
     """Return the PID of the node's first process, if it is still that very process."""
     try:
         identity = json.loads((node.state / "init.json").read_text())
@@ -242,7 +255,7 @@ def _first_process(node: Node) -> int | None:
 
 def _pids(node: Node) -> dict[str, int]:
     """Return component → PID as the machine counts."""
-    first = _first_process(node)
+    first = first_process(node)
     if first is None:
         return {}
     found = {}
@@ -272,12 +285,16 @@ def _wait(condition: Callable[[], bool], timeout_s: float, what: str, node: Node
     """Wait, but not for a node whose first process has ended."""
 
     def met_or_dead() -> bool:
-        return condition() or _first_process(node) is None
+        return condition() or first_process(node) is None
 
     wait_until(met_or_dead, timeout_s=timeout_s, what=what)
-    if _first_process(node) is None:
-        tail = (node.logs / "init.log").read_text()[-800:]
-        raise TestbedError(f"The node ended while waiting for {what}: {tail}")
+    if first_process(node) is None:
+        raise TestbedError(f"The node ended while waiting for {what}.")
+
+
+def _init_log(node: Node) -> str:
+    log = node.logs / "init.log"
+    return log.read_text()[-800:].strip() if log.exists() else "it left no log"
 
 
 def _keep_logs(node: Node) -> None:

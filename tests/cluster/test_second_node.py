@@ -1,0 +1,125 @@
+"""A second node beside the first: it works, and leaves nothing behind, however it ends."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from autonoe.waiting import wait_until
+from testbed import node as nodes
+from testbed import node_images, traces
+from testbed.places import Node
+
+pytestmark = pytest.mark.own_node
+
+NUMBER = 1
+POD = f"""
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {{name: disk}}
+spec: {{accessModes: [ReadWriteOnce], resources: {{requests: {{storage: 1Mi}}}}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: busy}}
+spec: {{type: NodePort, selector: {{app: busy}}, ports: [{{port: 80}}]}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {{name: deny}}
+spec: {{podSelector: {{}}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {{name: busy, labels: {{app: busy}}}}
+spec:
+  containers:
+  - name: main
+    image: {node_images.BUSYBOX}
+    imagePullPolicy: Never
+    command: [sleep, "3600"]
+    ports: [{{containerPort: 80, hostPort: 8088}}]
+    volumeMounts: [{{name: disk, mountPath: /disk}}]
+  volumes: [{{name: disk, persistentVolumeClaim: {{claimName: disk}}}}]
+"""
+"""A pod, volume, service, host port and policy: each of them leaves traces on a machine."""
+
+
+@pytest.fixture
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    node = Node(tmp_path_factory.mktemp("n") / "node", NUMBER)
+    yield node
+    nodes.down(node)
+
+
+@pytest.fixture
+def before() -> dict[str, set[str]]:
+    return traces.on_machine()
+
+
+def _leftovers(before: dict[str, set[str]], node: Node) -> dict[str, tuple[set[str], set[str]]]:
+    after = traces.on_machine()
+    found = {
+        kind: (after[kind] - seen, seen - after[kind])
+        for kind, seen in before.items()
+        if after[kind] != seen
+    }
+    if node.state.exists():
+        found["state"] = ({str(node.state)}, set())
+    return found
+
+
+def _first_process(node: Node) -> int:
+    pid = nodes.first_process(node)
+    assert pid is not None
+    return pid
+
+
+def test_a_node_taken_down_leaves_nothing(node: Node, before: dict[str, set[str]]) -> None:
+    lines: list[str] = []
+    nodes.up(node, lines.append)
+    nodes.kubectl(node, "apply", "--filename=-", stdin=POD)
+    nodes.kubectl(node, "wait", "--for=condition=Ready", "pod/busy", "--timeout=60s")
+    changed = _leftovers(before, node)
+    assert node.outer_link in changed["links"][0]
+    assert any(node.cgroup in group for group in changed["groups"][0])
+    assert set(changed) == {"links", "routes", "groups", "settings", "state"}, changed
+    assert not [s for s in changed["settings"][0] if node.outer_link not in s], "machine's settings"
+    namespace = traces.pid_namespace(_first_process(node))
+
+    nodes.down(node)
+
+    assert not _leftovers(before, node)
+    assert not traces.processes_in(namespace)
+    nodes.down(node)  # once more harms nothing
+
+
+def test_a_killed_node_is_cleared_and_comes_up_again(
+    node: Node, before: dict[str, set[str]]
+) -> None:
+    nodes.up(node, lambda _: None)
+    nodes.kubectl(node, "create", "namespace", "lost")
+    psutil.Process(_first_process(node)).send_signal(signal.SIGKILL)
+    wait_until(lambda: not nodes.running(node), timeout_s=10, what="the node to end")
+    assert nodes.status(node)["running"] is False
+
+    nodes.up(node, lambda _: None)
+
+    assert nodes.status(node)["ready"] is True
+    assert "lost" not in nodes.kubectl(node, "get", "namespaces")
+    nodes.down(node)
+    assert not _leftovers(before, node)
+
+
+def test_a_node_that_cannot_start_says_why_and_leaves_nothing(
+    node: Node, before: dict[str, set[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = Path(__file__).with_name("no-such-init.sh")
+    monkeypatch.setattr(nodes, "INIT", broken)
+    with pytest.raises(nodes.TestbedError, match="no-such-init"):
+        nodes.up(node, lambda _: None)
+    assert not _leftovers(before, node)
