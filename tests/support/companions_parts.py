@@ -258,7 +258,11 @@ def postgres(names: Names) -> list[Object]:
 _MLFLOW_START = """\
 umask 077
 # libpq reads a password file that only its owner can read; a Secret is readable by the group.
-cp /secrets/pgpass /tmp/pgpass
+rm -f /tmp/pgpass
+cat /secrets/pgpass > /tmp/pgpass
+until python -c 'import socket; socket.create_connection(("postgres", 5432), 2)' 2> /dev/null; do
+    sleep 0.3
+done
 export MLFLOW_FLASK_SERVER_SECRET_KEY="$(cat /secrets/flask-secret)"
 exec mlflow server --app-name basic-auth --host 0.0.0.0 --port 5000 --workers 1 \\
     --serve-artifacts --artifacts-destination s3://mlflow/artifacts
@@ -268,7 +272,7 @@ exec mlflow server --app-name basic-auth --host 0.0.0.0 --port 5000 --workers 1 
 def mlflow(names: Names) -> list[Object]:
     """Return MLflow with accounts; artefacts go through it to the object store."""
     host = f"mlflow.{names.platform}.svc.cluster.local"
-    database = f"postgresql://postgres@postgres:{POSTGRES_PORT}/mlflow"
+    database = f"postgresql+psycopg2://postgres@postgres:{POSTGRES_PORT}/mlflow"
     values = {
         "HOME": "/tmp",  # noqa: S108  the pod's own
         "PGPASSFILE": "/tmp/pgpass",  # noqa: S108  the pod's own

@@ -80,6 +80,7 @@ class Companions:
         self.mlflow_url = names.url("mlflow", parts.MLFLOW_PORT)
         self.login: Login | None = None
         self.ready_after_s = 0.0
+        """Seconds from the first object to the last companion ready."""
         self.generated: dict[str, dict[str, str]] = {}
         """Administrators' keys: ``s3``, ``mlflow``."""
         self._forwards: dict[tuple[str, int], tuple[str, subprocess.Popen[str]]] = {}
@@ -213,10 +214,10 @@ def deploy(
     redirect_uris : tuple of str, optional
         Where OpenBao, as OIDC provider, may send people who log in to the hub.
     """
-    began = time.monotonic()
     stem = "" if instance == "autonoe" else f"{instance}-"
     names = Names(instance, user_prefix or f"{stem}u-", project_prefix or f"{stem}p-")
     _remove(cluster, names)
+    began = time.monotonic()
     companions = Companions(cluster, names)
     with tempfile.TemporaryDirectory() as folder:
         made = _secrets(names, Path(folder), companions)
@@ -258,7 +259,9 @@ def _secrets(names: Names, folder: Path, companions: Companions) -> list[dict[st
         issuer=f"{names.identity.openbao_url}/v1/identity/oidc",
         sts_signing_key=generated.read(layout, generated.STS_SIGNING_KEY),
     )
-    accounts = f"postgresql://postgres:{password}@postgres:{parts.POSTGRES_PORT}/mlflow_accounts"
+    accounts = (
+        f"postgresql+psycopg2://postgres:{password}@postgres:{parts.POSTGRES_PORT}/mlflow_accounts"
+    )
     return [
         parts.secret(
             names,
