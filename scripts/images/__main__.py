@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from . import archive, catalogue, context, machine, table, traces
 from .catalogue import REPOSITORY, Image
@@ -59,25 +59,35 @@ def _build(names: list[str], known: dict[str, Image], engine: Engine, *, fresh: 
         secrets = machine.write_secrets(Path(folder))
         for image in catalogue.with_parents(names, known):
             fingerprints[image.name] = context.fingerprint(image, staged, fingerprints)
-            if not fresh and _is_built(image, fingerprints[image.name], engine):
+            earlier = _read_record(image)
+            if not fresh and _is_built(image, earlier, fingerprints[image.name], engine):
                 continue
+            # buildah's cache does not see what a mounted folder holds: the tools of the builder.
+            tools = fingerprints.get("builder", "")
+            stale = earlier.get("builder") != tools and "builder" in image.parents
             begun = time.monotonic()
-            engine.build(Job(image, staged, secrets, labels, base, fresh))
-            built = time.monotonic() - begun
-            _record(image, fingerprints[image.name], engine, built)
+            engine.build(Job(image, staged, secrets, labels, base, fresh or stale))
+            record = {
+                "fingerprint": fingerprints[image.name],
+                "builder": tools,
+                "build_s": round(time.monotonic() - begun, 1),
+            }
+            _finish(image, record, engine)
 
 
-def _is_built(image: Image, fingerprint: str, engine: Engine) -> bool:
-    record = OUTPUT / "records" / f"{image.name}.json"
-    if not record.exists() or not engine.image_id(image.reference):
-        return False
+def _read_record(image: Image) -> dict[str, Any]:
+    path = OUTPUT / "records" / f"{image.name}.json"
+    return cast(dict[str, Any], json.loads(path.read_bytes())) if path.exists() else {}
+
+
+def _is_built(image: Image, record: dict[str, Any], fingerprint: str, engine: Engine) -> bool:
     has_archive = image.kind == "internal" or (OUTPUT / f"{image.name}.tar").exists()
-    return has_archive and json.loads(record.read_text())["fingerprint"] == fingerprint
+    same = record.get("fingerprint") == fingerprint
+    return same and has_archive and bool(engine.image_id(image.reference))
 
 
-def _record(image: Image, fingerprint: str, engine: Engine, built_s: float) -> None:
+def _finish(image: Image, record: dict[str, Any], engine: Engine) -> None:
     begun = time.monotonic()
-    record: dict[str, Any] = {"fingerprint": fingerprint, "build_s": round(built_s, 1)}
     if image.kind != "internal":
         with engine.layout(image, OUTPUT / "layout") as folder:
             layout = archive.Layout(folder, image.name, image.reference)
@@ -89,7 +99,7 @@ def _record(image: Image, fingerprint: str, engine: Engine, built_s: float) -> N
     path = OUTPUT / "records" / f"{image.name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record, indent=2), encoding="utf-8")
-    spent = time.monotonic() - begun + built_s
+    spent = record["build_s"] + time.monotonic() - begun
     _say(f"built {image.reference} in {spent:.0f} s")
 
 

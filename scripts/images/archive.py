@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tarfile
@@ -9,8 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
-
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Layout:
 
     def blob(self, digest: str) -> Path:
         """Return the file of a digest."""
-        return self.folder / "blobs" / digest.replace(":", "/")
+        return _blob(self.folder, digest)
 
     def layers(self) -> list[tuple[str, Path, int]]:
         """Return digest, file and size in bytes of every layer, lowest first."""
@@ -73,17 +72,59 @@ def write(layout: Layout, archive: Path) -> None:
     partial.rename(archive)
 
 
-def forget_unused(folder: Path) -> None:
-    """Remove blobs of ``folder`` that no image of its index refers to."""
+def settle(folder: Path, name: str) -> None:
+    """Give the image ``name`` of the layout its compressed layers, and remember them.
+
+    Pushing an image to a layout compresses every layer again, a minute for a large image, unless
+    a blob with the digest that the store knows, the uncompressed one, is there already. So an
+    empty file stands in for each layer that was compressed once, and the manifest is put right.
+
+    Parameters
+    ----------
+    folder : Path
+        The layout into which the image was just pushed.
+    name : str
+        Its name in the index.
+    """
     index = json.loads((folder / "index.json").read_bytes())
+    memory = folder / "compressed.json"
+    compressed = json.loads(memory.read_bytes()) if memory.exists() else {}
+    for entry in index["manifests"]:
+        if entry["annotations"]["org.opencontainers.image.ref.name"] != name:
+            continue
+        manifest = json.loads(_blob(folder, entry["digest"]).read_bytes())
+        config = json.loads(_blob(folder, manifest["config"]["digest"]).read_bytes())
+        layers = []
+        for stored, layer in zip(config["rootfs"]["diff_ids"], manifest["layers"], strict=True):
+            if layer["digest"] != stored:
+                compressed[stored] = layer
+                _blob(folder, stored).touch()
+            layers.append(compressed[stored])
+        content = json.dumps(manifest | {"layers": layers}).encode()
+        entry["digest"] = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        entry["size"] = len(content)
+        _blob(folder, entry["digest"]).write_bytes(content)
+    (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    used = _used(folder, index)
+    compressed = {key: layer for key, layer in compressed.items() if layer["digest"] in used}
+    memory.write_text(json.dumps(compressed), encoding="utf-8")
+    for path in (folder / "blobs" / "sha256").iterdir():
+        digest = f"sha256:{path.name}"
+        if digest not in used and digest not in compressed:
+            path.unlink()
+
+
+def _used(folder: Path, index: dict[str, Any]) -> set[str]:
     used: set[str] = set()
     for entry in index["manifests"]:
-        manifest = json.loads((folder / "blobs" / entry["digest"].replace(":", "/")).read_bytes())
+        manifest = json.loads(_blob(folder, entry["digest"]).read_bytes())
         used |= {entry["digest"], manifest["config"]["digest"]}
         used |= {layer["digest"] for layer in manifest["layers"]}
-    for path in (folder / "blobs" / "sha256").iterdir():
-        if f"sha256:{path.name}" not in used:
-            path.unlink()
+    return used
+
+
+def _blob(folder: Path, digest: str) -> Path:
+    return folder / "blobs" / digest.replace(":", "/")
 
 
 def contents(layout: Layout) -> dict[str, bytes | None]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import debian
+from . import archive, debian
 from .catalogue import REPOSITORY, Image
 
 _TIMEOUT_S = 3600
@@ -40,11 +40,11 @@ class Buildah:
             _run([REPOSITORY / "scripts/system-package.sh", "buildah", "the container images"])
         if not fresh and self.image_id(debian.REFERENCE):
             return debian.REFERENCE
-        archive = cache / f"debian-{debian.SUITE}.tar"
-        if fresh or not archive.exists():
-            debian.build(archive)
+        tree = cache / f"debian-{debian.SUITE}.tar"
+        if fresh or not tree.exists():
+            debian.build(tree)
         container = _output(["buildah", "from", "scratch"])
-        _run(["buildah", "add", "--quiet", container, archive, "/"])
+        _run(["buildah", "add", "--quiet", container, tree, "/"])
         _run(["buildah", "config", "--cmd", "/bin/bash", container])
         _run(
             ["buildah", "commit", "--quiet", "--rm", "--format", "oci", container, debian.REFERENCE]
@@ -73,9 +73,9 @@ class Buildah:
 
     @contextmanager
     def layout(self, image: Image, folder: Path) -> Iterator[Path]:
-        """Yield an OCI layout that holds ``image`` (uncompressed) among others."""
-        destination = f"oci:{folder}:{image.name}"
-        _run(["buildah", "push", "--quiet", "--disable-compression", image.reference, destination])
+        """Yield an OCI layout that holds ``image`` among others."""
+        _run(["buildah", "push", "--quiet", image.reference, f"oci:{folder}:{image.name}"])
+        archive.settle(folder, image.name)
         yield folder
 
 
