@@ -89,6 +89,8 @@ def settle(folder: Path, name: str) -> None:
     index = json.loads((folder / "index.json").read_bytes())
     memory = folder / "compressed.json"
     compressed = json.loads(memory.read_bytes()) if memory.exists() else {}
+    # A manifest that a push replaced stays in the index without a name.
+    index["manifests"] = [entry for entry in index["manifests"] if "annotations" in entry]
     for entry in index["manifests"]:
         if entry["annotations"]["org.opencontainers.image.ref.name"] != name:
             continue
