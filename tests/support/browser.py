@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,11 +39,13 @@ class Browser:
 
 
 @contextmanager
-def chromium(*, width: int = 1400, height: int = 900, scale: float = 1.0) -> Iterator[Browser]:
-    """Open a fresh profile and yield its page."""
+def chromium(
+    *, width: int = 1400, height: int = 900, scale: float = 1.0, flags: Sequence[str] = ()
+) -> Iterator[Browser]:
+    """Open a fresh profile and yield its page; ``flags`` are Chromium's own."""
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(
-            executable_path=EXECUTABLE, headless=True, args=list(FLAGS)
+            executable_path=EXECUTABLE, headless=True, args=[*FLAGS, *flags]
         )
         context = launched.new_context(
             viewport={"width": width, "height": height}, device_scale_factor=scale
