@@ -1,7 +1,7 @@
 # The same few targets that people and CI run. Each creates what it needs, .venv included.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up down test test-long lint docs reference bench pictures images lock embedded dev
+.PHONY: help up down cluster cluster-down test test-long test-cluster lint docs reference bench pictures images lock embedded dev
 
 ARGS ?=
 IMAGES ?=
@@ -10,7 +10,7 @@ IMAGES ?=
 WORKERS ?= 2
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: embedded ## start the platform in the background and print the link (ARGS="--port 8000")
 	@.venv/bin/autonoe up --detach $(ARGS)
@@ -24,6 +24,16 @@ test: dev ## run every test (ARGS="tests/core -k slug", WORKERS=0 for one after 
 
 test-long: dev ## the tests that wait for real expiries: 20 minutes
 	.venv/bin/python -m pytest tests/long $(ARGS)
+
+cluster: dev ## start a one-node Kubernetes for tests; the first time builds it, 25 minutes
+	@.venv/bin/python -m tests.testbed up
+
+cluster-down: dev ## end that Kubernetes and remove everything of it; what was built is kept
+	@.venv/bin/python -m tests.testbed down
+
+test-cluster: dev cluster images ## run the tests on Kubernetes: ours, or the one KUBECONFIG names
+	@scripts/chromium.sh
+	.venv/bin/python -m pytest tests/cluster $(ARGS)
 
 lint: dev ## ruff, mypy --strict, import-linter
 	.venv/bin/ruff check

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -105,7 +106,12 @@ def restart_api_server(node: Node) -> None:
     click.echo(f"back after {nodes.restart_api_server(node):.1f} s")
 
 
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt  # so that whoever ends a build ends its compilers too
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         main(prog_name="python -m tests.testbed")
     except AutonoeError as error:
