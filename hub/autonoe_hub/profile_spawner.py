@@ -51,6 +51,7 @@ class ProfileSpawner(HasTraits):
     user_options: dict[str, Any]
     orm_spawner: Any
     handler: Any
+    http_timeout: int
 
     profiles = Instance(ProfileList, allow_none=True)
     """Set by the subclass; traitlets would copy a configured one for each person."""

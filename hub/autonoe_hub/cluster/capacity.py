@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from autonoe.errors import AutonoeError
@@ -45,3 +46,9 @@ class Capacity:
     def updated(self) -> str:
         """When the counts were taken (RFC 3339); empty when there are none."""
         return self._updated
+
+
+@cache
+def capacity_of(namespace: str) -> Capacity:
+    """Return the one reader of this hub, for all who look at the form."""
+    return Capacity(namespace)

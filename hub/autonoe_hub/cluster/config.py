@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from autonoe.errors import InvalidInputError
-from autonoe.profiles import site as sites
-from autonoe.profiles.sources import load
-from autonoe_hub import oidc
+from autonoe_hub import brand, oidc
 from autonoe_hub.cluster import plain
 from autonoe_hub.cluster.login import TenantAuthenticator
+from autonoe_hub.cluster.places import site_files, writable
 from autonoe_hub.cluster.settings import ClusterSettings, OidcValues
 from autonoe_hub.cluster.spawner import TenantSpawner
+from autonoe_hub.profile_list import profile_list
 from autonoe_hub.settings import OidcSettings
-
-STATE = Path("/srv/jupyterhub")
-"""The hub's volume."""
 
 
 def configure(c: Any, settings: ClusterSettings, values: dict[str, Any]) -> None:
@@ -43,8 +39,7 @@ def configure(c: Any, settings: ClusterSettings, values: dict[str, Any]) -> None
     # Pods of tenants are in other namespaces, where the hub's short name does not resolve.
     hub.hub_connect_url = _full_address(hub.hub_connect_url, namespace, settings.cluster_domain)
     c.TenantSpawner.cluster = settings
-    site = sites.read(sites.SiteSettings().file)
-    c.TenantSpawner.catalogue = load(site.catalogues, cache=_cache())
+    brand.configure(c, profile_list(*site_files()))
     # One namespace per person, made by the tenant controller; True would make KubeSpawner ask for
     # the right to make namespaces and to see every pod of the cluster.
     c.KubeSpawner.enable_user_namespaces = False
@@ -61,10 +56,6 @@ def configure(c: Any, settings: ClusterSettings, values: dict[str, Any]) -> None
     c.ResourceReflector.request_timeout = 75
     if settings.oidc is not None:
         _login(c, settings, settings.oidc, namespace)
-
-
-def _cache() -> Path | None:
-    return STATE / "catalogues" if os.access(STATE, os.W_OK) else None
 
 
 def _full_address(url: str, namespace: str, domain: str) -> str:
@@ -90,7 +81,7 @@ def _login(c: Any, settings: ClusterSettings, values: OidcValues, namespace: str
             client_secret=SecretStr(secret),
             **values.model_dump(exclude={"client_secret_file", "mail_claim"}),
         ),
-        cache=STATE / "oidc-endpoints.json" if os.access(STATE, os.W_OK) else None,
+        cache=writable("oidc-endpoints.json"),
     )
     c.JupyterHub.authenticator_class = TenantAuthenticator
     c.TenantAuthenticator.cluster = settings

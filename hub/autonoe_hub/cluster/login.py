@@ -10,9 +10,12 @@ from traitlets import Instance, Unicode
 
 from autonoe.errors import AutonoeError
 from autonoe.names import normalise_name
+from autonoe_hub import pages
 from autonoe_hub.cluster import api
+from autonoe_hub.cluster.places import site_files
 from autonoe_hub.cluster.settings import ClusterSettings
 from autonoe_hub.cluster.tenants import TenantClient, Wanted
+from autonoe_hub.profile_list import profile_list
 
 
 class TenantAuthenticator(GenericOAuthenticator):  # type: ignore[misc]  # publishes no types
@@ -32,6 +35,10 @@ class TenantAuthenticator(GenericOAuthenticator):  # type: ignore[misc]  # publi
             return normalise_name(super().normalize_username(username))
         except AutonoeError:
             return ""
+
+    def get_handlers(self, app: Any) -> list[Any]:
+        """Return the hub's pages as ours, before those of the login."""
+        return [*pages.handlers(profile_list(*site_files())), *super().get_handlers(app)]
 
     async def authenticate(self, handler: Any, data: Any = None, **kwargs: Any) -> Any:
         """Log in with the provider; its tokens are not kept."""

@@ -11,20 +11,23 @@ import kubespawner.spawner
 from jupyterhub.utils import exponential_backoff
 from kubernetes_asyncio.client.exceptions import ApiException
 from kubespawner import KubeSpawner
-from traitlets import Instance
+from traitlets import Instance, default
 
 from autonoe.errors import AutonoeError
 from autonoe.kubernetes.errors import from_answer
 from autonoe.kubernetes.labels import labels, owned_by
-from autonoe.profiles.catalogue import Catalogue
 from autonoe.profiles.choice import Choice
 from autonoe.profiles.compile import overrides, start_environment
-from autonoe.profiles.options import parse
 from autonoe_hub.cluster import api, home, naming, pod, progress, reflectors
+from autonoe_hub.cluster.capacity import Capacity, capacity_of
 from autonoe_hub.cluster.environment import environment
 from autonoe_hub.cluster.errors import SpawnError
+from autonoe_hub.cluster.places import site_files
 from autonoe_hub.cluster.settings import ClusterSettings
 from autonoe_hub.cluster.tenants import TenantClient, Wanted, projects_of
+from autonoe_hub.free import Node
+from autonoe_hub.profile_list import ProfileList, profile_list
+from autonoe_hub.profile_spawner import ProfileSpawner
 
 # Between two looks at a pod KubeSpawner waits up to 5 s, so that a ready server would stay unused
 # for as long. The looks are at memory, not at the API server.
@@ -34,14 +37,15 @@ kubespawner.spawner.exponential_backoff = partial(exponential_backoff, max_wait=
 _ADDED_TO = ("node_selector", "extra_resource_limits", "extra_resource_guarantees", "tolerations")
 
 
-class TenantSpawner(KubeSpawner):  # type: ignore[misc]  # the base publishes no types
+class TenantSpawner(ProfileSpawner, KubeSpawner):  # type: ignore[misc]  # no types there
     """Starts a server as a pod in the owner's namespace, once that is ready."""
 
     cluster = Instance(ClusterSettings, help="Settings under custom.autonoe.").tag(config=True)
 
-    catalogue = Instance(Catalogue, args=(), help="What people can start.").tag(config=True)
+    mode = "kubernetes"
 
     tenants: TenantClient
+    capacity: Capacity
     pod_asked_for = False
     """Whether this start has come as far as its pod."""
     _choice: Choice | None = None
@@ -57,8 +61,10 @@ class TenantSpawner(KubeSpawner):  # type: ignore[misc]  # the base publishes no
         )
         super().__init__(*args, **kwargs)
         self.tenants = TenantClient(self._hub_namespace(), self.cluster.instance)
+        self.capacity = capacity_of(self._hub_namespace())
         # A profile adds to these, and the next start begins with them again.
         self._configured = {name: getattr(self, name) for name in _ADDED_TO}
+        self._http_timeout_s = int(self.http_timeout)
         self._place()
 
     # -- where ------------------------------------------------------------------------------
@@ -96,7 +102,9 @@ class TenantSpawner(KubeSpawner):  # type: ignore[misc]  # the base publishes no
         try:
             self._require_own_namespace()
             # First of all: what is not open to the person must not leave a trace.
-            self._choice = self._choose()
+            self._choice = self.choose()
+            # The clone, the packages and the script come before the server answers.
+            self.http_timeout = self._http_timeout_s + self._choice.preparation_s
             await self._tenant()
             await self._home(self._choice)
             self.pod_asked_for = True
@@ -145,12 +153,17 @@ class TenantSpawner(KubeSpawner):  # type: ignore[misc]  # the base publishes no
             )
             await home.ensure(wanted, owner=self.user.name, instance=self.cluster.instance)
 
-    def _choose(self) -> Choice:
-        return parse(self.user_options, self.catalogue, self._groups(), bool(self.user.admin))
+    @default("profiles")
+    def _default_profiles(self) -> ProfileList:
+        return profile_list(*site_files())
+
+    async def free_nodes(self) -> list[Node]:
+        """Return the counts that the tenant controller publishes."""
+        return list(await self.capacity.nodes())
 
     async def load_user_options(self) -> None:
         """Take over what was chosen, in place of KubeSpawner's own profile list."""
-        self._choice = choice = self._choice or self._choose()
+        self._choice = choice = self._choice or self.choose()
         reflectors.forget_failed(self.reflectors, self._get_reflector_key("pods"))
         for name, value in pod.traits(self.cluster, choice, port=self.port).items():
             setattr(self, name, value)
