@@ -213,6 +213,20 @@ class Cluster:
             raise UnavailableError("Only the API server of the test cluster may be killed.")
         return nodes.restart_api_server(self.node)
 
+    def kill_container(self, namespace: str, pod: str, container: str) -> None:
+        """Kill a container of a pod as a crash would; the kubelet starts it again.
+
+        Raises
+        ------
+        UnavailableError
+            If the cluster is not ours.
+        """
+        if self.node is None:
+            raise UnavailableError("Only containers of the test cluster may be killed.")
+        status = self.get("pod", pod, f"--namespace={namespace}")["status"]
+        found = {each["name"]: each["containerID"] for each in status["containerStatuses"]}
+        nodes.kill_container(self.node, found[container])
+
     def wait_ready(self, namespace: str, *pods: str, timeout_s: float = 60.0) -> None:
         """Wait until pods are Ready; a failure tells their states and events.
 

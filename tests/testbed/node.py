@@ -183,6 +183,25 @@ def import_image(node: Node, archive: Path) -> bool:
     return True
 
 
+def kill_container(node: Node, container: str) -> None:
+    """Kill the first process of a container, given by the id that a pod's status tells.
+
+    From within a container that cannot be done: the kernel keeps its first process from the others.
+
+    Raises
+    ------
+    TestbedError
+        If no such container runs.
+    """
+    identity = container.removeprefix("containerd://")
+    for row in host.run(*inside(node, *CONTAINERD, "tasks", "list")).splitlines()[1:]:
+        name, pid, *_ = row.split()
+        if name == identity:
+            host.run(*inside(node, "kill", "-KILL", pid))
+            return
+    raise TestbedError(f"There is no container {container}.")
+
+
 def restart_api_server(node: Node) -> float:
     """Kill the API server; return the seconds until its successor answers."""
     before = _pids(node)["kube-apiserver"]
