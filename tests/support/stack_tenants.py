@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +11,12 @@ from autonoe.errors import AutonoeError
 from autonoe.kubernetes.client import Cluster as Api
 from autonoe.kubernetes.client import Object
 from autonoe.kubernetes.labels import labels, owned_by
-from autonoe.kubernetes.resources import Resource
-from autonoe.tenants.spec import tenant_name
+from autonoe.kubernetes.resources import Resource, identity
+from autonoe.tenants.manifests import manifests as manifests_of
+from autonoe.tenants.spec import TenantSpec, tenant_name
 from autonoe.tenants.tenancy import Tenancy
 from autonoe.waiting import wait_until
+from autonoe_tenants.difference import differs
 from autonoe_tenants.install import manifests
 from autonoe_tenants.rights import ACCOUNT
 from support.cluster import Cluster
@@ -84,9 +87,44 @@ class Tenants:
         """Return the API server as a ServiceAccount sees it."""
         return Api.connect(self.cluster.kubeconfig, token=self.token(namespace, account))
 
+    def wanted(self, spec: TenantSpec, kind: str, name: str) -> Object:
+        """Return one object of a tenant as it should be."""
+        for found in manifests_of(spec, self.tenancy):
+            if found["kind"] == kind and (kind == "Namespace" or found["metadata"]["name"] == name):
+                return found
+        raise AssertionError(name)
+
+    def is_right(self, wanted: Object) -> bool:
+        """Tell whether an object is there and as it should be."""
+        kind, namespace, name = identity(wanted)
+        found = self.api.find(kind, name, namespace)
+        return (
+            found is not None
+            and not found["metadata"].get("deletionTimestamp")
+            and not differs(found, wanted)
+        )
+
+    def wait_right(self, wanted: Object, *, timeout_s: float = 10) -> None:
+        """Wait until an object is as it should be.
+
+        Raises
+        ------
+        UnavailableError
+            If it is not in time.
+        """
+        kind, _, name = identity(wanted)
+        wait_until(
+            lambda: self.is_right(wanted), timeout_s=timeout_s, what=f"{kind} {name} as it was"
+        )
+
     def remove(self) -> None:
         """Take the installation away, and all its tenants; the definition of Tenant stays."""
         remove(self.api, self.tenancy)
+
+
+def unique() -> str:
+    """Return a name for an installation that no other test uses."""
+    return f"t{secrets.token_hex(3)}"
 
 
 def tenant(tenancy: Tenancy, kind: str, owner: str, **spec: Any) -> Object:

@@ -175,8 +175,11 @@ _RULES = [
     _rule("provisioning_failed", r"failed to provision volume|ProvisioningFailed"),
     _rule(
         "config_missing",
-        r"(?P<what>configmap|secret) \"(?P<name>[^\"]+)\" not found"
-        r"|couldn't find key (?P<key>\S+) in (?:ConfigMap|Secret)",
+        r"(?P<what>configmap|secret) \"(?P<name>[^\"]+)\" not found",
+    ),
+    _rule(
+        "config_missing",
+        r"couldn't find key (?P<name>\S+) in (?P<what>ConfigMap|Secret)",
     ),
     _rule("volume_slow", r"Unable to attach or mount volumes|MountVolume\.\S+ failed"),
     # images
@@ -215,7 +218,7 @@ _RULES = [
     ),
     _rule(
         "evicted",
-        r"The node was low on resource: (?P<resource>[\w-]+)|The node had condition: \[",
+        r"The node (?:was low on resource: |had condition: \[)(?P<resource>[\w-]+)",
     ),
     _rule("preempted", r"^Preempted (?:by|in order)"),
     _rule("out_of_memory", r"OOMKilled|OOMKilling|Memory cgroup out of memory"),

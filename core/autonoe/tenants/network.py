@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from autonoe.kubernetes.labels import EXPOSED
 from autonoe.tenants.common import Object, metadata
 from autonoe.tenants.spec import TenantSpec
-from autonoe.tenants.tenancy import METADATA, PRIVATE, PRIVATE6, Peer, Tenancy
+from autonoe.tenants.tenancy import METADATA, PRIVATE, PUBLIC6, TUNNEL6, Peer, Tenancy
 
 
 def network_policies(spec: TenantSpec, tenancy: Tenancy) -> list[Object]:
@@ -91,12 +91,12 @@ def _internet(tenancy: Tenancy) -> list[Object]:
     extra = [ipaddress.ip_network(cidr) for cidr in tenancy.internet_except]
     closed4 = [*PRIVATE, *METADATA, "127.0.0.0/8", "0.0.0.0/8"]
     closed4 += [str(network) for network in extra if network.version == 4]
-    closed6 = [*PRIVATE6, *(str(network) for network in extra if network.version == 6)]
+    closed6 = [*TUNNEL6, *(str(network) for network in extra if network.version == 6)]
     return [
         {
             "to": [
                 {"ipBlock": {"cidr": "0.0.0.0/0", "except": closed4}},
-                {"ipBlock": {"cidr": "::/0", "except": closed6}},
+                {"ipBlock": {"cidr": PUBLIC6, "except": closed6}},
             ]
         }
     ]

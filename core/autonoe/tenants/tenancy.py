@@ -29,8 +29,10 @@ PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")
 """Where clusters and machines live; a tenant's way to the Internet leaves them out."""
 METADATA = ("169.254.0.0/16", "168.63.129.16/32", "100.100.100.200/32")
 """Where clouds hand out their machines' credentials, besides what is private already."""
-PRIVATE6 = ("fc00::/7", "fe80::/10", "::1/128", "64:ff9b::/96", "2002::/16")
-"""The same for IPv6, with the ranges that carry an IPv4 address inside."""
+PUBLIC6 = "2000::/3"
+"""All public IPv6 addresses; private, link-local and mapped IPv4 ones lie outside."""
+TUNNEL6 = ("2002::/16", "2001::/32")
+"""Those of them that carry an IPv4 address inside."""
 
 
 class _Part(BaseModel):
