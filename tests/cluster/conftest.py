@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator
 
 import pytest
 
+from autonoe.identity.cluster import ClusterEnrolment
 from support.cluster import Cluster
+from support.stack_companions import Companions, deploy
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
     """Return the cluster; ours is started by whoever asks first, and stays up."""
     return Cluster.connect()
+
+
+@pytest.fixture(scope="session")
+def companions(cluster: Cluster) -> Iterator[Companions]:
+    """Deploy OpenBao, SeaweedFS, PostgreSQL and MLflow once, for all tests."""
+    found = deploy(cluster, os.environ.get("AUTONOE_TEST_INSTANCE", "autonoe"))
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def enrolment(companions: Companions, tmp_path_factory: pytest.TempPathFactory) -> ClusterEnrolment:
+    """Return who enrols tenants, with the tenant controller's rights."""
+    return companions.enrolment(tmp_path_factory.mktemp("controller"))
 
 
 @pytest.fixture

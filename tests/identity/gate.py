@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import re
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,8 +31,10 @@ class Gate(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, target: str, limit_s: float) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(
+        self, target: str, limit_s: float, *, address: tuple[str, int] = ("127.0.0.1", 0)
+    ) -> None:
+        super().__init__(address, _Handler)
         self.target = urlsplit(target).netloc
         self.limit_s = limit_s
         self.made: dict[str, float] = {}
@@ -119,3 +122,10 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 _OWN = {"content-length", "connection", "transfer-encoding"}
+
+
+if __name__ == "__main__":
+    # In a pod of its own: python gate.py TARGET LIMIT_S PORT
+    _target, _limit_s, _port = sys.argv[1:]
+    with Gate(_target, float(_limit_s), address=("0.0.0.0", int(_port))):
+        threading.Event().wait()

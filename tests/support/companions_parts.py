@@ -278,7 +278,8 @@ def mlflow(names: Names) -> list[Object]:
         "PGPASSFILE": "/tmp/pgpass",  # noqa: S108  the pod's own
         "MLFLOW_BACKEND_STORE_URI": database,
         "MLFLOW_AUTH_CONFIG_PATH": "/secrets/auth.ini",
-        "MLFLOW_SERVER_ALLOWED_HOSTS": f"{host}:{MLFLOW_PORT},{host},localhost,localhost:*",
+        # Loopback is for tests, which come through the API server.
+        "MLFLOW_SERVER_ALLOWED_HOSTS": f"{host}:{MLFLOW_PORT},{host},localhost,127.0.0.1:*",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_S3_ENDPOINT_URL": names.url("seaweedfs", S3_PORT),

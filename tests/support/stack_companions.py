@@ -39,6 +39,7 @@ from support.companions_parts import Names
 from support.companions_policies import policies
 
 READY_WITHIN_S = 120
+REPOSITORY = Path(__file__).resolve().parents[2]
 PEOPLE = {"alice": ("statisticians", "census"), "bob": ("statisticians",)}
 """Who can log in, and to which groups they belong."""
 HUB_CLIENT = "hub"
@@ -192,6 +193,12 @@ class Companions:
         _remove(self.cluster, self.names)
 
 
+def import_images(cluster: Cluster, *images: str) -> None:
+    """Load images of ``make images`` into the cluster."""
+    for name in images:
+        cluster.import_image(REPOSITORY / "build" / "images" / f"{name}.tar")
+
+
 def deploy(
     cluster: Cluster,
     instance: str,
@@ -205,7 +212,7 @@ def deploy(
     Parameters
     ----------
     cluster : Cluster
-        Its images ``openbao``, ``seaweedfs``, ``postgres`` and ``mlflow`` are imported already.
+        Gets the images that it needs.
     instance : str
         Prefix of the namespaces.
     user_prefix, project_prefix : str, optional
@@ -217,6 +224,7 @@ def deploy(
     stem = "" if instance == "autonoe" else f"{instance}-"
     names = Names(instance, user_prefix or f"{stem}u-", project_prefix or f"{stem}p-")
     _remove(cluster, names)
+    import_images(cluster, "openbao", "seaweedfs", "postgres", "mlflow")
     began = time.monotonic()
     companions = Companions(cluster, names)
     with tempfile.TemporaryDirectory() as folder:
