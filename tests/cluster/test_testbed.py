@@ -224,11 +224,11 @@ def test_a_volume_keeps_its_files_between_pods(cluster: Cluster, namespace: str)
     }
     mounted = {
         "volumes": [{"name": "home", "persistentVolumeClaim": {"claimName": "home"}}],
-        "container": {"volumeMounts": [{"name": "home", "mountPath": "/home/user"}]},
+        "container": {"volumeMounts": [{"name": "home", "mountPath": "/data"}]},
         "restartPolicy": "Never",
     }
-    write = _pod("write", "echo kept > /home/user/file", **mounted)
-    read = _pod("read", "cat /home/user/file", **mounted)
+    write = _pod("write", "echo kept > /data/file", **mounted)
+    read = _pod("read", "cat /data/file", **mounted)
     where = f"--namespace={namespace}"
     for pod in (write, read):
         cluster.apply(claim, pod, namespace=namespace)
