@@ -8,7 +8,9 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from autonoe.identity.cluster import ClusterEnrolment
+from support import stack as stacks
 from support.cluster import Cluster
+from support.stack import Stack
 from support.stack_companions import Companions, deploy
 
 
@@ -22,6 +24,16 @@ def cluster() -> Cluster:
 def companions(cluster: Cluster) -> Iterator[Companions]:
     """Deploy OpenBao, SeaweedFS, PostgreSQL and MLflow once, for all tests."""
     found = deploy(cluster, os.environ.get("AUTONOE_TEST_INSTANCE", "autonoe"))
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def stack(cluster: Cluster, companions: Companions) -> Iterator[Stack]:
+    """Deploy controller and hub once, on top of the companions; people can log in and start."""
+    found = stacks.deploy(cluster, companions)
     try:
         yield found
     finally:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import hashlib
 import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -63,9 +64,12 @@ def render(values: Object, *, release: str, namespace: str) -> list[Object]:
         "proxy-api": (8001, "api", "proxy"),
         "proxy-public": (80, "http", "proxy"),
     }
+    secret = _secret(values, labels, release=release, namespace=namespace)
+    # Both read it when they start: new values, new pods.
+    checksum = hashlib.sha256(repr(secret["data"]).encode()).hexdigest()
     found = [
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": labels.meta("hub", "hub")},
-        _secret(values, labels, release=release, namespace=namespace),
+        secret,
         *_claim(hub, labels),
         _deployment("hub", labels, _hub_pod(hub), _access("proxy-api", "proxy-http", "singleuser")),
         _deployment("proxy", labels, _proxy_pod(chp), _access("hub", "singleuser")),
@@ -75,6 +79,8 @@ def render(values: Object, *, release: str, namespace: str) -> list[Object]:
     ]
     for each in found:
         each["metadata"]["namespace"] = namespace
+        if each["kind"] == "Deployment":
+            each["spec"]["template"]["metadata"]["annotations"] = {"checksum/secret": checksum}
     return found
 
 

@@ -79,11 +79,12 @@ def _login(c: Any, settings: ClusterSettings, values: OidcValues, namespace: str
         c,
         OidcSettings(
             client_secret=SecretStr(secret),
-            **values.model_dump(exclude={"client_secret_file", "mail_claim"}),
+            **values.model_dump(exclude={"client_secret_file", "mail_claim", "ignored_groups"}),
         ),
         cache=writable("oidc-endpoints.json"),
     )
     c.JupyterHub.authenticator_class = TenantAuthenticator
     c.TenantAuthenticator.cluster = settings
     c.TenantAuthenticator.mail_claim = values.mail_claim
+    c.TenantAuthenticator.ignored_groups = set(values.ignored_groups)
     c.TenantAuthenticator.hub_namespace = namespace

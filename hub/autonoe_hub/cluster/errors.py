@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from jupyterhub.spawner import SpawnException
+
 from autonoe.errors import AutonoeError
 
 
 class SpawnError(AutonoeError):
-    """A server cannot start; JupyterHub shows the message on the page and in its REST answers.
+    """A server cannot start.
 
     Parameters
     ----------
@@ -24,12 +26,8 @@ class SpawnError(AutonoeError):
         super().__init__(message, hint=hint, code=code)
         self.technical = technical
 
-    @property
-    def jupyterhub_message(self) -> str:
-        """What JupyterHub shows."""
-        return f"{self.message} {self.hint}".strip()
 
-    @classmethod
-    def of(cls, error: AutonoeError) -> SpawnError:
-        """Return ``error`` as one that JupyterHub shows."""
-        return cls(error.message, hint=error.hint, code=error.code)
+def shown(error: AutonoeError, status: int) -> SpawnException:
+    """Return ``error`` as JupyterHub takes it: told to the person, one line in the log."""
+    message = " ".join(filter(None, (error.message, error.hint)))
+    return SpawnException(message, reason=error.code, status_code=status)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from fnmatch import fnmatchcase
 from typing import Any
 
 from oauthenticator.generic import GenericOAuthenticator
-from traitlets import Instance, Unicode
+from traitlets import Instance, Set, Unicode
 
 from autonoe.errors import AutonoeError
 from autonoe.names import normalise_name
@@ -23,6 +24,7 @@ class TenantAuthenticator(GenericOAuthenticator):  # type: ignore[misc]  # publi
 
     cluster = Instance(ClusterSettings, help="Settings under custom.autonoe.").tag(config=True)
     mail_claim = Unicode("email", help="Claim with the person's address.").tag(config=True)
+    ignored_groups = Set(help="Groups of the provider that mean nothing here.").tag(config=True)
     hub_namespace = Unicode("default", help="Where Tenant objects live.").tag(config=True)
 
     def __init__(self, **kwargs: Any) -> None:
@@ -39,6 +41,12 @@ class TenantAuthenticator(GenericOAuthenticator):  # type: ignore[misc]  # publi
     def get_handlers(self, app: Any) -> list[Any]:
         """Return the hub's pages as ours, before those of the login."""
         return [*pages.handlers(profile_list(*site_files())), *super().get_handlers(app)]
+
+    async def get_user_groups(self, auth_state: dict[str, Any]) -> set[str]:
+        """Return the person's groups without those that mean nothing here."""
+        found: set[str] = await super().get_user_groups(auth_state)
+        patterns = [str(pattern) for pattern in self.ignored_groups]
+        return {name for name in found if not any(fnmatchcase(name, one) for one in patterns)}
 
     async def authenticate(self, handler: Any, data: Any = None, **kwargs: Any) -> Any:
         """Log in with the provider; its tokens are not kept."""

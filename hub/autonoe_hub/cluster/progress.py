@@ -57,16 +57,13 @@ async def _events(spawner: Any, pod: Any) -> list[dict[str, Any]]:
 async def _quotas(spawner: Any, pod: Any) -> list[dict[str, Any]]:
     if pod is not None:
         return []
-    path = f"/api/v1/namespaces/{spawner.namespace}/resourcequotas/tenant"
-    try:
-        return [await api.call("GET", path, doing="read your quota")]
-    except AutonoeError:
-        return []
+    path = f"/api/v1/namespaces/{spawner.namespace}/resourcequotas"
+    return list((await api.call("GET", path, doing="read your quotas")).get("items") or [])
 
 
 async def events(spawner: Any) -> AsyncIterator[dict[str, Any]]:
     """Yield JupyterHub's progress events until the start is over; the same words only once."""
-    said = ""
+    said, noticed = "", ""
     reached = 0
     while True:
         future = spawner._start_future
@@ -79,6 +76,10 @@ async def events(spawner: Any) -> AsyncIterator[dict[str, Any]]:
             said = reason.message
             reached = max(reached, _STEPS.get(reason.code, 10))
             yield _event(reason, reached)
+        if spawner.notice != noticed and not over:
+            noticed = spawner.notice
+            text = f"Your server starts without this: {noticed}"
+            yield _event(Reason("incomplete", text, ""), reached)
         if over:
             return
         await asyncio.sleep(_EVERY_S)

@@ -42,6 +42,11 @@ class OidcValues(_Group):
     """Claim that becomes the account's name."""
     groups_claim: str = "groups"
     """Claim that lists the person's groups."""
+    ignored_groups: frozenset[str] = frozenset({"users", "project-*"})
+    """Groups of the provider that mean nothing here; ``*`` stands for anything.
+
+    The default ones are those that the platform itself keeps in OpenBao: when people log in with
+    OpenBao, they come back as if they were somebody's projects."""
     mail_claim: str = "email"
     """Claim with the person's address, for the Git identity and for notices."""
     scopes: tuple[str, ...] = ("openid", "profile", "groups")
@@ -103,6 +108,11 @@ class ClusterSettings(_Group):
     """Last part of the names of Services in the cluster's DNS."""
     tenant_timeout_s: float = Field(60, gt=0, le=600)
     """How long a start waits for the namespace to be ready, in seconds."""
+    accounts_timeout_s: float = Field(10, ge=0, le=600)
+    """How long a first start waits for accounts in the stores, in seconds.
+
+    A store that is down must not keep people from their notebooks: past this the server starts,
+    says so, and the controller goes on trying."""
     shared_memory: str = Field("1Gi", pattern=_QUANTITY)
     """Size of ``/dev/shm`` where the profile does not say; it counts as the server's memory."""
     temporary_disk: str = Field("4Gi", pattern=_QUANTITY)

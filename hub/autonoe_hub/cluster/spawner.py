@@ -18,21 +18,41 @@ from autonoe.kubernetes.errors import from_answer
 from autonoe.kubernetes.labels import labels, owned_by
 from autonoe.profiles.choice import Choice
 from autonoe.profiles.compile import overrides, start_environment
+from autonoe_hub import lifetime
 from autonoe_hub.cluster import api, home, naming, pod, progress, reflectors
 from autonoe_hub.cluster.capacity import Capacity, capacity_of
 from autonoe_hub.cluster.environment import environment
-from autonoe_hub.cluster.errors import SpawnError
+from autonoe_hub.cluster.errors import SpawnError, shown
 from autonoe_hub.cluster.places import site_files
 from autonoe_hub.cluster.settings import ClusterSettings
 from autonoe_hub.cluster.tenants import TenantClient, Wanted, projects_of
 from autonoe_hub.free import Node
 from autonoe_hub.profile_list import ProfileList, profile_list
-from autonoe_hub.profile_spawner import ProfileSpawner
+from autonoe_hub.profile_spawner import ProfileSpawner, refusal_status
 
 # Between two looks at a pod KubeSpawner waits up to 5 s, so that a ready server would stay unused
 # for as long. The looks are at memory, not at the API server.
 kubespawner.spawner.exponential_backoff = partial(exponential_backoff, max_wait=0.5)
 
+
+_LEAD_S = 3.0
+"""Seconds before JupyterHub's own deadline at which ours ends, so that the reason is told."""
+
+_STATUS = {
+    "conflict": 409,
+    "foreign_object": 409,
+    "owner_mismatch": 409,
+    "forbidden": 403,
+    "pod_security": 403,
+    "limit_exceeded": 403,
+    "policy_refused": 403,
+    "quota_exceeded": 403,
+    "tenant_refused": 403,
+    "tenant_removing": 403,
+    "tenant_not_ready": 503,
+    "cluster_unavailable": 503,
+    "unavailable": 503,
+}
 
 _ADDED_TO = ("node_selector", "extra_resource_limits", "extra_resource_guarantees", "tolerations")
 
@@ -48,6 +68,10 @@ class TenantSpawner(ProfileSpawner, KubeSpawner):  # type: ignore[misc]  # no ty
     capacity: Capacity
     pod_asked_for = False
     """Whether this start has come as far as its pod."""
+    notice = ""
+    """What the person should know although the server starts, such as a store that is down."""
+    idle_s = 0.0
+    """Seconds without activity after which the profile ends the server; 0: never."""
     _choice: Choice | None = None
     _mail = ""
 
@@ -98,35 +122,42 @@ class TenantSpawner(ProfileSpawner, KubeSpawner):  # type: ignore[misc]  # no ty
     # -- starting ---------------------------------------------------------------------------
 
     async def _start(self) -> Any:
-        self.pod_asked_for = False
+        self.pod_asked_for, self.notice = False, ""
         try:
-            self._require_own_namespace()
-            # First of all: what is not open to the person must not leave a trace.
-            self._choice = self.choose()
-            # The clone, the packages and the script come before the server answers.
-            self.http_timeout = self._http_timeout_s + self._choice.preparation_s
-            await self._tenant()
-            await self._home(self._choice)
-            self.pod_asked_for = True
-            return await super()._start()
+            # JupyterHub gives up a moment later, and then without a reason.
+            async with asyncio.timeout(max(self.start_timeout - _LEAD_S, 1)):
+                return await self._start_in_tenant()
         except SpawnError as error:
-            self.log.warning("%s: %s %s", self._log_name, error.message, error.technical)
-            raise
+            self.log.info("%s: %s", self._log_name, error.technical or error.code)
+            raise shown(error, _STATUS.get(error.code, 500)) from None
         except AutonoeError as error:
-            self.log.warning("%s: %s", self._log_name, error.message)
-            raise SpawnError.of(error) from error
+            raise shown(error, _STATUS.get(error.code) or refusal_status(error)) from None
         except ApiException as error:
-            refused = from_answer(
-                error.status or 0, str(error.body or error.reason), "start your server"
-            )
-            raise SpawnError.of(refused) from None
+            said = str(error.body or error.reason)
+            refused = from_answer(error.status or 0, said, "start your server")
+            raise shown(refused, _STATUS.get(refused.code, 500)) from None
         except TimeoutError:
-            raise await progress.late(self) from None
+            raise shown(await progress.late(self), 504) from None
+
+    async def _start_in_tenant(self) -> Any:
+        self._require_own_namespace()
+        # First of all: what is not open to the person must not leave a trace.
+        self._choice = self.choose()
+        self.idle_s = lifetime.limits(self._choice)[1]
+        # The clone, the packages and the script come before the server answers.
+        self.http_timeout = self._http_timeout_s + self._choice.preparation_s
+        await self._tenant()
+        await self._home(self._choice)
+        self.pod_asked_for = True
+        return await super()._start()
 
     async def _tenant(self) -> None:
         groups = self._groups()
-        wanted = Wanted("user", self.user.name, groups)
-        found = await self.tenants.ready(wanted, timeout_s=self.cluster.tenant_timeout_s)
+        found = await self.tenants.ready(
+            Wanted("user", self.user.name, groups),
+            timeout_s=self.cluster.tenant_timeout_s,
+            accounts_s=self.cluster.accounts_timeout_s,
+        )
         status, self._mail = found["status"], str(found["spec"].get("mail") or "")
         if status.get("namespace", self.namespace) != self.namespace:
             raise SpawnError(
@@ -135,6 +166,8 @@ class TenantSpawner(ProfileSpawner, KubeSpawner):  # type: ignore[misc]  # no ty
                 hint="The prefixes of the hub and of the tenant controller differ.",
                 code="foreign_namespace",
             )
+        if status.get("phase") != "Ready":
+            self.notice = str(status.get("message") or "")
         for project in projects_of(groups, self.cluster.project_groups):
             await self.tenants.ensure(self._project(project))
 
@@ -241,7 +274,33 @@ class TenantSpawner(ProfileSpawner, KubeSpawner):  # type: ignore[misc]  # no ty
             replace=replace or reflectors.is_dead(self.pod_reflector)
         )
 
+    def get_state(self) -> dict[str, Any]:
+        """Save what the profile says about the server's end."""
+        return {**super().get_state(), "idle_s": self.idle_s}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take a server up again that ran while the hub was away."""
+        super().load_state(state)
+        self.idle_s = float(state.get("idle_s", 0.0))
+
+    async def poll(self) -> int | None:
+        """Return None while the server runs; end it when it was idle for its profile's time.
+
+        Its longest time is the kubelet's business (``activeDeadlineSeconds``), hub or no hub.
+        """
+        status: int | None = await super().poll()
+        if status is None and self.ready:
+            why = lifetime.over(0.0, self.idle_s, self.orm_spawner.last_activity)
+            if why:
+                self.log.info("Stopping %s: %s", self._log_name, why)
+                await self.stop()
+                return 0
+        return status
+
     async def stop(self, now: bool = False) -> None:
         """End the pod, and stop watching a namespace in which nothing runs any more."""
+        if not self.pod_asked_for and self.pod_reflector is None:
+            # Refused before there was a pod, maybe before there was a namespace.
+            return
         await super().stop(now=now)
         await reflectors.release(self)
