@@ -16,13 +16,12 @@ from autonoe.errors import InvalidInputError
 from autonoe.identity import seaweedfs
 from autonoe.kubernetes.client import Cluster
 from autonoe.kubernetes.labels import labels
-from autonoe.platform.catalogue import GeneratedSecret
+from autonoe.platform.catalogue import GeneratedSecret, Part
 from autonoe.platform.plan import Wanted
 from autonoe.platform.site import Site
 
 _ALPHABET = string.ascii_letters + string.digits
 _RANDOM = re.compile(r"random:(\d{1,3})")
-_REFERENCE = re.compile(r"\{(instance|namespace)\}")
 
 
 def missing(want: Wanted, cluster: Cluster) -> list[GeneratedSecret]:
@@ -42,7 +41,7 @@ def create(secret: GeneratedSecret, want: Wanted, site: Site, cluster: Cluster) 
     ConflictError
         If it was made meanwhile; it is left as it is.
     """
-    made = _Values(site, want.namespace)
+    made = _Values(site, want.part)
     cluster.create(
         {
             "apiVersion": "v1",
@@ -64,8 +63,8 @@ def create(secret: GeneratedSecret, want: Wanted, site: Site, cluster: Cluster) 
 class _Values:
     """Values of one secret: keys that two of its entries share are the same in both."""
 
-    def __init__(self, site: Site, namespace: str) -> None:
-        self._names = {"instance": site.instance, "namespace": namespace}
+    def __init__(self, site: Site, part: Part) -> None:
+        self._site, self._part = site, part
         self._s3 = {
             user: {"access_key": _random(20), "secret_key": _random(40)}
             for user in ("platform", "mlflow")
@@ -77,14 +76,14 @@ class _Values:
             return _random(int(match.group(1)))
         if recipe.startswith("made:"):
             return self._made(recipe.removeprefix("made:"))
-        return _REFERENCE.sub(lambda match: self._names[match.group(1)], recipe)
+        return self._site.fill(recipe, self._part)
 
     def _made(self, what: str) -> str:
-        if what == "base64-32":
-            return base64.b64encode(secrets.token_bytes(32)).decode()
         if what == "seaweedfs-s3":
             services = {"mlflow": self._s3["mlflow"]}
             return json.dumps(seaweedfs.s3_config(admin=self._s3["platform"], services=services))
+        if what == "seaweedfs-door":
+            return json.dumps(seaweedfs.s3_config(admin=self._s3["platform"], services={}))
         if what.startswith("seaweedfs-iam:"):
             issuer = self.value(what.removeprefix("seaweedfs-iam:"))
             key = base64.b64encode(secrets.token_bytes(32)).decode()

@@ -11,6 +11,7 @@ from autonoe.kubernetes.client import Cluster, Object
 from autonoe.platform.catalogue import HttpCheck, Part
 from autonoe.platform.helm import Helm, Release
 from autonoe.platform.plan import Step
+from autonoe.platform.site import Site
 
 State = Literal["healthy", "waiting", "unhealthy", "missing"]
 _WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
@@ -37,12 +38,12 @@ class PartHealth:
         }
 
 
-def check(steps: Iterable[Step], cluster: Cluster, helm: Helm) -> list[PartHealth]:
+def check(steps: Iterable[Step], site: Site, cluster: Cluster, helm: Helm) -> list[PartHealth]:
     """Return the health of each part."""
-    return [_part(step, cluster, helm) for step in steps]
+    return [_part(step, site, cluster, helm) for step in steps]
 
 
-def _part(step: Step, cluster: Cluster, helm: Helm) -> PartHealth:
+def _part(step: Step, site: Site, cluster: Cluster, helm: Helm) -> PartHealth:
     part, release = step.wanted.part, step.installed
     if release is None:
         return PartHealth(
@@ -68,7 +69,7 @@ def _part(step: Step, cluster: Cluster, helm: Helm) -> PartHealth:
             part.title,
             "waiting" if waiting else "unhealthy",
             tuple(problems),
-            waiting or part.next_step,
+            site.fill(waiting or part.next_step, part),
         )
     details = [f"{release.chart}, revision {release.revision}"]
     if step.action != "keep":

@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
+import yaml
+
 from autonoe.errors import AutonoeError, ConflictError
 from autonoe.kubernetes.client import Cluster, Object
 from autonoe.kubernetes.labels import labels
 from autonoe.platform import generated_secrets, health
-from autonoe.platform.catalogue import Catalogue, read_yaml
+from autonoe.platform.catalogue import Catalogue
 from autonoe.platform.helm import Helm, Release
 from autonoe.platform.plan import Step, Wanted, step, wanted
 from autonoe.platform.site import Site, chosen
@@ -100,7 +102,7 @@ class Platform:
 
     def check(self, only: tuple[str, ...] = ()) -> list[health.PartHealth]:
         """Return the health of each part."""
-        return health.check(self.plan(only), self.cluster, self.helm)
+        return health.check(self.plan(only), self.site, self.cluster, self.helm)
 
     def uninstall(self, steps: Iterable[Step], tell: Tell) -> list[str]:
         """Remove the releases of ``steps``, the last first; volumes and secrets stay.
@@ -153,7 +155,8 @@ class Platform:
         self._dashboards(want)
         self._settled(want)
         if want.part.health.waits_for_people:
-            tell(f"{want.part.name}: {want.part.health.waits_for_people}")
+            waits = self.site.fill(want.part.health.waits_for_people, want.part)
+            tell(f"{want.part.name}: {waits}")
 
     def _namespace(self, want: Wanted) -> None:
         if self.cluster.find("Namespace", want.namespace) is not None:
@@ -189,7 +192,8 @@ class Platform:
         own = labels(want.part.name, instance=self.site.instance, component="platform")
         found = []
         for name in want.part.objects:
-            manifest = read_yaml(self.folder / name)
+            text = (self.folder / name).read_text(encoding="utf-8")
+            manifest = yaml.safe_load(self.site.fill(text, want.part))
             metadata = {
                 **manifest["metadata"],
                 "namespace": want.namespace,

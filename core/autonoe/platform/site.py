@@ -73,6 +73,11 @@ class Site(BaseModel):
             "{instance}", self.instance
         )
 
+    def fill(self, text: str, part: Part) -> str:
+        """Return ``text`` with this site's names for ``{instance}`` and ``{namespace}``."""
+        filled = text.replace("{instance}", self.instance)
+        return filled.replace("{namespace}", self.namespace(part))
+
     def release(self, part: Part) -> str:
         """Return the name of the part's Helm release."""
         return part.name if part.shared else f"{self.instance}-{part.name}"
