@@ -30,7 +30,7 @@ def _login_text() -> str:
             '<pre class="p-3 border rounded"><code>autonoe up</code></pre>'
             f"<p>{escape(text['login_shared'])}</p></div>"
         )
-    return f'<div class="mx-auto" style="max-width: 40rem">{"".join(parts)}</div>'
+    return f'<div class="by-language mx-auto" style="max-width: 40rem">{"".join(parts)}</div>'
 
 
 def _by_link(authentication: Any) -> bool:

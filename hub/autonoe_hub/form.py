@@ -155,7 +155,12 @@ def form_view(
         free = free_for(entry.profile, nodes)
         card["free"] = free_view(entry.profile, free, t, waits=mode == "kubernetes")
         sections[-1]["profiles"].append(card)
-    return {"sections": sections, "notices": chosen.notices, "language": t.language}
+    return {
+        "sections": sections,
+        "notices": chosen.notices,
+        "language": t.language,
+        "one_machine": mode == "embedded",
+    }
 
 
 def explain(error: AutonoeError, t: Speaker) -> str:

@@ -121,6 +121,8 @@ def _sum(amounts: Iterable[Mapping[str, Any]], name: str) -> float:
 
 
 def _takes(profile: Profile, node: Node) -> bool:
+    if not node.get("name"):
+        return True  # this machine, which is the only one
     labels = node.get("labels") or {}
     if any(labels.get(key) != value for key, value in profile.node_selector.items()):
         return False

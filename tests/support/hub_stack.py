@@ -62,11 +62,14 @@ class HubStack:
 
     def start_hub(self) -> None:
         """Start the hub and wait until it answers through the proxy."""
+        self.hub = self._run(self._launcher("hub", "-f", str(self.config_file())), "hub")
+        wait_until(self._healthy, timeout_s=START_S, what="the hub", ignoring=(OSError,))
+
+    def config_file(self) -> Path:
+        """Return the hub's configuration file."""
         import autonoe_hub
 
-        config = Path(autonoe_hub.__file__).with_name("jupyterhub_config.py")
-        self.hub = self._run(self._launcher("hub", "-f", str(config)), "hub")
-        wait_until(self._healthy, timeout_s=START_S, what="the hub", ignoring=(OSError,))
+        return Path(autonoe_hub.__file__).with_name("jupyterhub_config.py")
 
     def _healthy(self) -> bool:
         assert self.hub is not None

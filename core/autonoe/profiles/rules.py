@@ -98,9 +98,7 @@ def repository_url(url: str, hosts: Collection[str] = ()) -> str:
     ValueError
         If it is anything else: another scheme (``ext::``, ``file:``), an option, credentials.
     """
-    scheme, host, path, user, password = _split(url, "The Git address")
-    if scheme not in {"https", "ssh"}:
-        raise ValueError("The Git address must begin with https:// or ssh://.")
+    scheme, host, path, user, password = _split(url, "The Git address", ("https", "ssh"))
     if password or (user and scheme == "https"):
         raise ValueError("The Git address must hold no user name and no password.")
     if user and not _USER.fullmatch(user):
@@ -140,9 +138,7 @@ def branch(name: str) -> str:
 
 def script_url(url: str) -> str:
     """Return ``url`` when it is a plain ``https://`` address."""
-    scheme, _, _, user, password = _split(url, "The script's address")
-    if scheme != "https":
-        raise ValueError("The script's address must begin with https://.")
+    _, _, _, user, password = _split(url, "The script's address", ("https",))
     if user or password:
         raise ValueError("The script's address must hold no user name and no password.")
     return url
@@ -182,11 +178,12 @@ def packages(names: Collection[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _split(url: str, what: str) -> tuple[str, str, str, str, str]:
+def _split(url: str, what: str, schemes: tuple[str, ...]) -> tuple[str, str, str, str, str]:
     if not isinstance(url, str) or len(url) > MAX_URL or not re.fullmatch(r"[!-~]+", url):
         raise ValueError(f"{what} must be at most {MAX_URL} printable characters without spaces.")
-    if url.startswith("-") or "\\" in url:
-        raise ValueError(f"{what} is not allowed.")
+    if not url.startswith(tuple(f"{scheme}://" for scheme in schemes)) or "\\" in url:
+        begins = " or ".join(f"{scheme}://" for scheme in schemes)
+        raise ValueError(f"{what} must begin with {begins}.")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port

@@ -22,7 +22,8 @@
   }
   form.addEventListener("change", choose);
   choose();
-  form.querySelector(".profile > input:checked")?.closest(".profile").scrollIntoView({ block: "nearest" });
+  const chosen = form.querySelector(".profile > input:checked + label");
+  if (chosen && chosen.getBoundingClientRect().bottom > window.innerHeight) chosen.scrollIntoView({ block: "center" });
 
   form.addEventListener("submit", () => {
     start.disabled = true;
