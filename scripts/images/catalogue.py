@@ -15,7 +15,7 @@ PREFIX = "localhost/autonoe"
 TAG = "dev"
 
 FOLDERS = {"published": "images", "test": "tests/testbed/images"}
-INTERNAL = frozenset({"builder", "app", "jupyter"})
+INTERNAL = frozenset({"builder", "app", "jupyter", "spark"})
 """Stages that other images copy from or stand on. Nobody runs them."""
 
 _PARENT = re.compile(rf"^ARG \w+={PREFIX}/([a-z-]+):{TAG}$", re.MULTILINE)

@@ -28,6 +28,7 @@ def write_secrets(folder: Path) -> dict[str, Path]:
         "machine-ca": _certificates(),
         "machine-sources": _sources(),
         "machine-apt": _apt(),
+        "machine-maven": _maven(),
     }
     written = {}
     for name, text in content.items():
@@ -42,7 +43,7 @@ def private_texts() -> list[str]:
     """Return what must not be found in an image: hosts of mirrors and proxies, own certificates."""
     hosts = {
         urlsplit(word).hostname
-        for text in (*_settings().values(), _sources(), *_proxies())
+        for text in (*_settings().values(), _sources(), _maven(), *_proxies())
         for word in re.findall(r"https?://\S+", text)
     }
     found = sorted(host for host in hosts if host and host not in (*_PUBLIC, "localhost"))
@@ -107,3 +108,8 @@ def _apt() -> str:
         for path in sorted(folder.glob("*"))
         for line in wanted.findall(path.read_text(encoding="utf-8"))
     )
+
+
+def _maven() -> str:
+    settings = Path.home() / ".m2" / "settings.xml"
+    return settings.read_text(encoding="utf-8") if settings.exists() else ""
