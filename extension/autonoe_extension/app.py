@@ -12,6 +12,7 @@ from traitlets import Bool, Type
 from traitlets.config import Config
 
 from autonoe_extension import proxies
+from autonoe_extension.activity import ActivityKeeper
 from autonoe_extension.examples import install_examples
 from autonoe_extension.handlers import ClosedPortHandler, StatusHandler
 from autonoe_extension.manager import PlatformManager
@@ -38,6 +39,7 @@ class AutonoeExtension(ExtensionApp):
     ).tag(config=True)
 
     manager: PlatformManager
+    activity: ActivityKeeper | None = None
     _background: asyncio.Task[None] | None = None
 
     def load_config_file(self, suppress_errors: bool = True) -> None:  # type: ignore[override]
@@ -66,12 +68,16 @@ class AutonoeExtension(ExtensionApp):
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         """Copy the example notebooks beside the running server, which does not wait for it."""
+        self.activity = ActivityKeeper(serverapp)
+        self.activity.start()
         self._background = asyncio.create_task(
             asyncio.to_thread(install_examples, serverapp.root_dir, self.log)
         )
 
     async def stop_extension(self) -> None:
         """Stop the agent, so that no thread or token outlives the server."""
+        if self.activity is not None:
+            self.activity.stop()
         if self._background is not None:
             self._background.cancel()
             with contextlib.suppress(asyncio.CancelledError):
