@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from . import archive, catalogue, context, machine, table, traces
+from . import archive, catalogue, context, layers, machine, sbom, table
 from .catalogue import REPOSITORY, Image
 from .engine import ENGINES, Engine, Job
 
@@ -91,9 +91,11 @@ def _finish(image: Image, record: dict[str, Any], engine: Engine) -> None:
     if image.kind != "internal":
         with engine.layout(image, OUTPUT / "layout") as folder:
             layout = archive.Layout(folder, image.name, image.reference)
-            layers = traces.inspect(layout, machine.private_texts(), OUTPUT / "cache" / "layers")
+            found = layers.read(layout, machine.private_texts(), OUTPUT / "cache" / "layers")
             archive.write(layout, OUTPUT / f"{image.name}.tar")
-            record["layers"] = [list(layer) for layer in layers]
+            record["layers"] = [[digest, reading.size] for digest, reading in found]
+            metadata = layers.merged([reading for _, reading in found])
+            record["packages"] = sbom.write(layout, metadata, OUTPUT / f"{image.name}.cdx.json")
             record["digest"] = layout.entry["digest"]
         record["archive_s"] = round(time.monotonic() - begun, 1)
     path = OUTPUT / "records" / f"{image.name}.json"
@@ -111,7 +113,8 @@ def _labels() -> dict[str, str]:
     from autonoe import __version__
 
     revision = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=False,
+        ["git", "rev-parse", "HEAD"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=False,
         timeout=60,
     )  # fmt: skip
     return {

@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -127,44 +126,6 @@ def _used(folder: Path, index: dict[str, Any]) -> set[str]:
 
 def _blob(folder: Path, digest: str) -> Path:
     return folder / "blobs" / digest.replace(":", "/")
-
-
-def contents(layout: Layout) -> dict[str, bytes | None]:
-    """Return every path of the image; the content where a bill of materials wants to read it."""
-    found: dict[str, bytes | None] = {}
-    for _, path, _ in layout.layers():
-        for member, read in _members(path):
-            name = member.name.removeprefix("./")
-            folder, _, leaf = name.rpartition("/")
-            if leaf == ".wh..wh..opq":
-                _forget(found, f"{folder}/")
-            elif leaf.startswith(".wh."):
-                gone = f"{folder}/{leaf.removeprefix('.wh.')}"
-                found.pop(gone, None)
-                _forget(found, f"{gone}/")
-            else:
-                found[name] = read(member) if member.isfile() and _told(name) else None
-    return found
-
-
-def _told(name: str) -> bool:
-    return name == "var/lib/dpkg/status" or name.endswith(".dist-info/METADATA")
-
-
-def _forget(found: dict[str, bytes | None], prefix: str) -> None:
-    for name in [name for name in found if name.startswith(prefix)]:
-        del found[name]
-
-
-def _members(path: Path) -> Iterator[tuple[tarfile.TarInfo, Any]]:
-    with tarfile.open(path) as tar:
-
-        def read(member: tarfile.TarInfo) -> bytes:
-            stream = tar.extractfile(member)
-            return stream.read() if stream else b""
-
-        for member in tar:
-            yield member, read
 
 
 def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -1,7 +1,7 @@
 """Which images there are, what each stands on and what it copies: read from the Dockerfiles.
 
-A second list would drift from them. ``ARG BASE=localhost/autonoe/base:dev`` names a parent, ``COPY``
-without ``--from`` and ``--mount=type=bind,source=`` name what an image takes from the context.
+A second list would drift from them. ``ARG BASE=localhost/autonoe/base:dev`` names a parent;
+``COPY`` without ``--from``, and ``--mount=type=bind,source=``, name what is taken from the context.
 """
 
 from __future__ import annotations

@@ -68,7 +68,8 @@ def build(archive: Path) -> None:
         partial = archive.with_suffix(".partial")
         subprocess.run(
             ["tar", "--create", "--file", partial, "--numeric-owner", "--sort=name",
-             "--exclude=./proc/*", "--exclude=./sys/*", "--exclude=./dev/*", "--directory", tree, "."],
+             "--exclude=./proc/*", "--exclude=./sys/*", "--exclude=./dev/*",
+             "--directory", tree, "."],
             check=True,
         )  # fmt: skip
         partial.rename(archive)

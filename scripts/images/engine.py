@@ -124,8 +124,8 @@ class Docker:
             shutil.rmtree(own, ignore_errors=True)
 
 
-ENGINES = {"buildah": Buildah, "docker": Docker}
 Engine = Buildah | Docker
+ENGINES: dict[str, type[Buildah] | type[Docker]] = {"buildah": Buildah, "docker": Docker}
 
 
 def _options(job: Job) -> list[str]:

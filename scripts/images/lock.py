@@ -62,7 +62,8 @@ def _compile(
         listed.write("\n".join(more) + "\n")
         listed.flush()
         command: list[str | Path] = [
-            REPOSITORY / ".venv/bin/uv", "pip", "compile", "--universal", "--python-version", "3.11",
+            REPOSITORY / ".venv/bin/uv", "pip", "compile",
+            "--universal", "--python-version", "3.11",
             "--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "--no-header",
             "--no-annotate", "--quiet", "--output-file", output,
         ]  # fmt: skip

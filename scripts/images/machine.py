@@ -2,7 +2,7 @@
 
 A company's mirror, its certificate and its proxy are needed while packages are installed, and must
 not end in an image. Build secrets are mounted for one instruction and belong to no layer; the
-tools in ``images/tools`` read them. What is not set on this machine is handed over as an empty file.
+tools in ``images/tools`` read them. What is not set on this machine comes as an empty file.
 """
 
 from __future__ import annotations
@@ -11,11 +11,18 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 _PIP = {"index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX"}
-_PASSED = ("UV_DEFAULT_INDEX", "UV_INDEX", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL")
+_PASSED = (
+    "UV_DEFAULT_INDEX",
+    "UV_INDEX",
+    "PIP_INDEX_URL",
+    "PIP_EXTRA_INDEX_URL",
+    "npm_config_registry",
+)
 _PUBLIC = ("deb.debian.org", "security.debian.org")
 
 
@@ -53,7 +60,7 @@ def private_texts() -> list[str]:
 def _settings() -> dict[str, str]:
     settings = {}
     listed = subprocess.run(
-        [os.fspath(Path(os.sys.executable)), "-m", "pip", "config", "list"],
+        [sys.executable, "-m", "pip", "config", "list"],
         capture_output=True,
         text=True,
         check=False,
@@ -67,8 +74,7 @@ def _settings() -> dict[str, str]:
             settings[_PIP[key]] = text
             settings[f"PIP_{key.upper().replace('-', '_')}"] = text
     settings |= {name: os.environ[name] for name in _PASSED if os.environ.get(name)}
-    registry = os.environ.get("npm_config_registry")
-    return settings | ({"npm_config_registry": registry} if registry else {})
+    return settings
 
 
 def _proxies() -> list[str]:
