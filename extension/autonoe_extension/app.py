@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from typing import Any
 
 from jupyter_client.kernelspec import KernelSpecManager
@@ -14,7 +15,7 @@ from traitlets.config import Config
 from autonoe_extension import proxies
 from autonoe_extension.activity import ActivityKeeper
 from autonoe_extension.examples import install_examples
-from autonoe_extension.handlers import ClosedPortHandler, StatusHandler
+from autonoe_extension.handlers import ClosedPortHandler, ProfileHandler, StatusHandler
 from autonoe_extension.manager import PlatformManager
 
 KERNEL = "autonoe-python"
@@ -63,6 +64,7 @@ class AutonoeExtension(ExtensionApp):
     def initialize_handlers(self) -> None:
         """Add the REST routes below ``/autonoe``, and close the ports of the machine."""
         self.handlers.append((r"/autonoe/status", StatusHandler))
+        self.handlers.append((r"/autonoe/profile", ProfileHandler))
         if not self.open_ports:
             self.handlers.append((r"/proxy/.*", ClosedPortHandler))
 
@@ -97,6 +99,9 @@ def _server_defaults() -> Config:
     # Named servers, such as mlflow, are not hosts.
     defaults.ServerProxy.host_allowlist = []
     # By name only: reading a spec would make the provisioner factory before it is configured.
-    if KERNEL in KernelSpecManager().find_kernel_specs():
-        defaults.MultiKernelManager.default_kernel_name = KERNEL
+    installed = KernelSpecManager().find_kernel_specs()
+    for kernel in (os.environ.get("AUTONOE_PROFILE_KERNEL", ""), KERNEL):
+        if kernel in installed:
+            defaults.MultiKernelManager.default_kernel_name = kernel
+            break
     return defaults

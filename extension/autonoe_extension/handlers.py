@@ -13,6 +13,7 @@ from tornado import web
 
 from autonoe.errors import AutonoeError, ForbiddenError, InvalidInputError
 from autonoe_extension.manager import PlatformManager
+from autonoe_extension.profile_view import profile_view
 
 RESOURCE = "autonoe"
 
@@ -94,3 +95,15 @@ class StatusHandler(AutonoeHandler):
         """Answer the state as JSON, without any secret."""
         self.refuse_arguments()
         self.finish(await asyncio.to_thread(self.manager.status))
+
+
+class ProfileHandler(AutonoeHandler):
+    """``GET /autonoe/profile``: what this server is, how it started, what else there is."""
+
+    @web.authenticated
+    @authorized("read", resource=RESOURCE)  # type: ignore[untyped-decorator]
+    async def get(self) -> None:
+        """Answer the state as JSON, without any secret."""
+        self.refuse_arguments()
+        view = await asyncio.to_thread(profile_view)
+        self.finish({**view, "start": view["running"]["start"]})

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from jupyterhub.apihandlers import APIHandler
 from jupyterhub.handlers import BaseHandler
 from jupyterhub.handlers.login import LoginHandler
 from jupyterhub.handlers.pages import HomeHandler, SpawnHandler, SpawnPendingHandler
+from jupyterhub.utils import url_path_join
 from tornado import web
 
+from autonoe.errors import AutonoeError
+from autonoe.profiles.compile import panel_view
 from autonoe_hub import brand
-from autonoe_hub.page_words import Speaker, choose_language
+from autonoe_hub.form import asks_for_form
+from autonoe_hub.page_words import LANGUAGES, Speaker, choose_language
 from autonoe_hub.profile_list import ProfileList
 
 
@@ -53,8 +58,50 @@ class SpawnPage(Localised, SpawnHandler):  # type: ignore[misc]
     with a repository of its author's choice, in the reader's name.
     """
 
+    async def _get(self, user_name: str, server_name: str, display_name: str) -> None:
+        user = self.current_user
+        own = user_name == user.name and not server_name and not self.allow_named_servers
+        if own and user.running and asks_for_form(self.request.query_arguments):
+            # JupyterHub would go back to the running server, as if nothing had been asked.
+            self.finish(await self._offer_to_stop(user))
+            return
+        await super()._get(user_name, server_name, display_name)
+
+    async def _offer_to_stop(self, user: Any) -> str:
+        page: str = await self.render_template(
+            "switch.html",
+            server_url=user.server_url(""),
+            api_url=url_path_join(self.hub.base_url, "api/users", user.escaped_name, "server"),
+        )
+        return page
+
     def _get_user_options(self, query_options: dict[str, list[str]]) -> dict[str, list[str]]:
         return {}
+
+
+class ProfilesRoute(APIHandler):  # type: ignore[misc]
+    """``GET /hub/api/profiles``: what the person may start, for the panel in their server."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        """Answer the profiles with what is free for each, and where to choose."""
+        user = self.current_user
+        if not hasattr(user, "spawner"):
+            raise web.HTTPError(403, "Profiles are those of a person, not of a service.")
+        spawner = user.spawner
+        try:
+            catalogue = spawner.open_catalogue()
+        except AutonoeError as error:
+            raise web.HTTPError(503, error.message) from error
+        free = {language: await spawner.free_lines(Speaker(language)) for language in LANGUAGES}
+        self.finish(
+            {
+                "profiles": panel_view(catalogue),
+                "free": free,
+                "limited": spawner.mode == "kubernetes",
+                "spawn_url": url_path_join(self.hub.base_url, "spawn"),
+            }
+        )
 
 
 class FreePage(Localised):
@@ -80,4 +127,5 @@ def handlers(profiles: ProfileList) -> list[Any]:
         (r"/spawn/([^/]+)", SpawnPage, given),
         (r"/spawn/([^/]+)/([^/]+)", SpawnPage, given),
         (r"/profiles/free", FreePage, given),
+        (r"/api/profiles", ProfilesRoute),
     ]
