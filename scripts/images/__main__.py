@@ -32,15 +32,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--engine", choices=sorted(ENGINES), default="buildah")
     parser.add_argument("--fresh", action="store_true", help="ask for all packages anew")
     parser.add_argument("--list", action="store_true", help="print the names and stop")
+    parser.add_argument("--published", action="store_true", help="without those of the tests")
+    parser.add_argument("--stage", action="store_true", help="fill the build context and stop")
     parser.add_argument("--sizes", action="store_true", help="print the table of sizes and stop")
     options = parser.parse_args(arguments)
     known = catalogue.images()
-    wanted = options.names or [name for name, image in known.items() if image.kind != "internal"]
+    kinds = {"published"} if options.published else {"published", "test"}
+    wanted = options.names or [name for name, image in known.items() if image.kind in kinds]
     if unknown := sorted(set(wanted) - set(known)):
         _say(f"There is no image {', '.join(unknown)}. Known: {', '.join(known)}")
         return 2
     if options.list:
         sys.stdout.write("\n".join(wanted) + "\n")
+        return 0
+    if options.stage:
+        with _alone():
+            context.stage(OUTPUT / "context")
         return 0
     if not options.sizes:
         with _alone():
