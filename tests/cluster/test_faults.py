@@ -30,7 +30,7 @@ def _allowed(seconds: float) -> float:
 def hub(stack: Stack) -> Iterator[Hub]:
     hub: Hub = stack.hub
     for person in (*PEOPLE, SPAWNER):
-        hub.add_user(person, "statisticians")
+        hub.add_user(person)
     yield hub
     for person in (*PEOPLE, SPAWNER):
         hub.remove_user(person)
