@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -12,8 +13,9 @@ import click
 
 from autonoe.cli import print_json
 from autonoe.errors import InvalidInputError
+from autonoe.identity.client import OpenBaoClient
 from autonoe.kubernetes.client import Cluster
-from autonoe.platform import catalogue, preconditions
+from autonoe.platform import catalogue, connect, preconditions
 from autonoe.platform.health import PartHealth
 from autonoe.platform.helm import Helm
 from autonoe.platform.install import Platform
@@ -157,6 +159,43 @@ def uninstall(on: Platform, *, only: tuple[str, ...], as_json: bool, yes: bool) 
         print_json({"removed": removed})
     else:
         click.echo(f"{len(removed)} parts were removed.")
+
+
+@platform.command("connect")
+@click.option(
+    "--openbao-url",
+    required=True,
+    help="OpenBao as this machine reaches it, such as a port-forward's http://127.0.0.1:8200.",
+)
+@click.option("--user-prefix", default="u-", show_default=True, help="Of people's namespaces.")
+@click.option("--project-prefix", default="p-", show_default=True, help="Of projects'.")
+@_options
+def connect_command(
+    on: Platform,
+    *,
+    only: tuple[str, ...],
+    as_json: bool,
+    openbao_url: str,
+    user_prefix: str,
+    project_prefix: str,
+) -> None:
+    """Introduce an unsealed OpenBao to the cluster; the administrator's token is in BAO_TOKEN."""
+    del only  # it is about one part
+    token = os.environ.get("BAO_TOKEN", "")
+    if not token:
+        raise InvalidInputError(
+            "BAO_TOKEN holds no token.",
+            hint="read -rs BAO_TOKEN; export BAO_TOKEN: then no history keeps it.",
+        )
+    inside = f"http://openbao.{on.site.instance}-platform.svc:8200"
+    known = connect.identity(on.site, inside, (user_prefix, project_prefix))
+    client = OpenBaoClient(openbao_url.rstrip("/"), token=token)
+    written = connect.connect(client, on.cluster, known)
+    if as_json:
+        print_json({"keys": list(written)})
+        return
+    click.echo("OpenBao knows this cluster: pods of people, of projects and of the controller.")
+    click.echo(f"Keys written for: {', '.join(written) or 'no service of this list'}.")
 
 
 def _show_step(number: int, step: Step) -> None:
