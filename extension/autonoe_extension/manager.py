@@ -32,6 +32,8 @@ class PlatformManager(LoggingConfigurable):
             )
             return
         settings = AgentSettings()
+        if os.environ.get("AUTONOE_PROFILE_S3") == "off":
+            settings = settings.model_copy(update={"s3_keys": False})
         runtime = settings.agent_dir or Path(jupyter_runtime_dir())
         state_dir = runtime / f"autonoe-{os.getpid()}"
         self.agent = CredentialAgent(settings, state_dir, home=Path.home())

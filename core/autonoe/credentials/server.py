@@ -16,7 +16,7 @@ from autonoe.credentials import forward, guard
 from autonoe.credentials.chain import IdentityChain
 from autonoe.credentials.keeper import SessionKeeper
 from autonoe.credentials.settings import AgentSettings
-from autonoe.errors import AutonoeError, UnavailableError
+from autonoe.errors import AutonoeError, ForbiddenError, UnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,7 @@ _REPLAYABLE_BODY = 256 * 1024
 _FIRST_SESSION_WAIT_S = 3.0
 _IDLE_S = 75
 _STATUS = {
+    "s3_off": HTTPStatus.FORBIDDEN,
     "invalid_input": HTTPStatus.BAD_REQUEST,
     "forbidden": HTTPStatus.FORBIDDEN,
     "not_found": HTTPStatus.NOT_FOUND,
@@ -128,6 +129,12 @@ class AgentHandler(BaseHTTPRequestHandler):
         return self.server.backend.status()
 
     def _credentials(self) -> dict[str, Any]:
+        if not self.server.backend.settings.s3_keys:
+            raise ForbiddenError(
+                "Keys for the object store are off in this server.",
+                hint="Start the server with them: they are an option of its profile.",
+                code="s3_off",
+            )
         session = self.server.backend.keeper.session(wait_s=_FIRST_SESSION_WAIT_S)
         return {
             "AccessKeyId": session.access_key,

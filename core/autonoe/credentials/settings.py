@@ -47,6 +47,8 @@ class AgentSettings(BaseSettings):
     """Region that requests to the object store are signed for."""
     s3_addressing: Literal["path", "virtual"] = "path"
     """Where a bucket's name stands: in the path, or before the host's name, as AWS wants it."""
+    s3_keys: bool = True
+    """Whether keys for the object store are handed out; a profile or a person can turn it off."""
     sts_url: str = ""
     """Address that makes S3 sessions; empty: that of the object store."""
     sts_role_arn: str = CLAIM_ROLE_ARN
