@@ -163,7 +163,8 @@ def _pod(tenancy: Tenancy, image: str) -> dict[str, Any]:
             {"name": "openbao", "projected": {"sources": [{"serviceAccountToken": token}]}}
         )
         mounts.append({"name": "openbao", "mountPath": _TOKEN, "readOnly": True})
-    probe = {"httpGet": {"path": "/healthz", "port": PORT}}
+    # A busy machine is no reason to start anew.
+    probe = {"httpGet": {"path": "/healthz", "port": PORT}, "timeoutSeconds": 5}
     return {
         "serviceAccountName": ACCOUNT,
         "securityContext": {

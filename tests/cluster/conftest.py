@@ -9,6 +9,8 @@ import pytest
 
 from autonoe.identity.cluster import ClusterEnrolment
 from support import stack as stacks
+from support import stack_tenants
+from support.attackers import Scene, scene
 from support.cluster import Cluster
 from support.stack import Stack
 from support.stack_companions import Companions, deploy
@@ -44,6 +46,15 @@ def stack(cluster: Cluster, companions: Companions) -> Iterator[Stack]:
 def enrolment(companions: Companions, tmp_path_factory: pytest.TempPathFactory) -> ClusterEnrolment:
     """Return who enrols tenants, with the tenant controller's rights."""
     return companions.enrolment(tmp_path_factory.mktemp("controller"))
+
+
+@pytest.fixture(scope="session")
+def stage(cluster: Cluster) -> Iterator[Scene]:
+    """Give an attacker and a victim, tenants of an installation that has nothing else."""
+    quota = {"cpu": "4", "memory": "4Gi", "storage": "1Gi", "pods": "12"}
+    tenants = stack_tenants.deploy(cluster, stack_tenants.unique(), user_defaults=quota)
+    yield scene(tenants)
+    tenants.remove()
 
 
 @pytest.fixture

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from autonoe.errors import AutonoeError
 from autonoe.kubernetes.client import Cluster as Api
@@ -86,6 +90,35 @@ class Tenants:
     def as_account(self, namespace: str, account: str = "notebook") -> Api:
         """Return the API server as a ServiceAccount sees it."""
         return Api.connect(self.cluster.kubeconfig, token=self.token(namespace, account))
+
+    def kubeconfig(self, folder: Path, namespace: str, account: str = "notebook") -> Path:
+        """Write a kubeconfig with a ServiceAccount's login and nothing else; return its path."""
+        document = yaml.safe_load(self.cluster.kubeconfig.read_text(encoding="utf-8"))
+        name = document["contexts"][0]["name"]
+        (used,) = (c for c in document["contexts"] if c["name"] == document["current-context"])
+        cluster = used["context"]["cluster"]
+        user = {"token": self.token(namespace, account)}
+        context = {"cluster": cluster, "user": account, "namespace": namespace}
+        document |= {
+            "users": [{"name": account, "user": user}],
+            "contexts": [{"name": name, "context": context}],
+            "current-context": name,
+        }
+        path = folder / f"{namespace}-{account}.kubeconfig"
+        path.touch(mode=0o600)
+        path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        return path
+
+    def kubectl(self, kubeconfig: Path, *arguments: str) -> tuple[int, str]:
+        """Run ``kubectl`` with a person's own kubeconfig; return exit status and all output."""
+        answer = subprocess.run(
+            [self.cluster.tool("kubectl"), f"--kubeconfig={kubeconfig}", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        return answer.returncode, answer.stdout + answer.stderr
 
     def wanted(self, spec: TenantSpec, kind: str, name: str) -> Object:
         """Return one object of a tenant as it should be."""
@@ -197,6 +230,9 @@ def tenancy_for(
             }
             for name, port in (("openbao", 8200), ("seaweedfs", 8333), ("mlflow", 5000))
         ]
+        # A Git server, for the tests that start one (support.forge).
+        forge = {"name": "forge", "namespace": f"{instance}-forge", "ports": [8443]}
+        given["reaches"].append(forge)
     return Tenancy.from_dict(given | settings)
 
 
