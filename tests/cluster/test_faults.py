@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import requests
-from support.stack import Stack
 
 from autonoe.waiting import wait_until
 from support.hub_session import Hub
+from support.load import busy_factor
+from support.stack import Stack
 
-pytestmark = pytest.mark.own_node
+pytestmark = [pytest.mark.own_node, pytest.mark.timeout(900)]
 
 HUB_BACK_S = 10.0
 """On an idle machine; what else runs on the two cores is allowed for."""
-PEOPLE = ("fault-ada", "fault-ben")
+PERSON = "fault-ada"
 SPAWNER = "fault-cyd"
-
-
-def _allowed(seconds: float) -> float:
-    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 @pytest.fixture
 def hub(stack: Stack) -> Iterator[Hub]:
     hub: Hub = stack.hub
-    for person in (*PEOPLE, SPAWNER):
+    for person in (PERSON, SPAWNER):
         hub.add_user(person)
     yield hub
-    for person in (*PEOPLE, SPAWNER):
+    for person in (PERSON, SPAWNER):
         hub.remove_user(person)
 
 
@@ -62,26 +58,27 @@ def _state(hub: Hub, person: str) -> tuple[list[str], str]:
     return pods, hub.server(person)["started"]
 
 
-def test_a_killed_hub_loses_no_server_and_serves_again_in_time(hub: Hub) -> None:
-    for person in PEOPLE:
-        hub.spawn(person)
-    before = {person: _state(hub, person) for person in PEOPLE}
+def test_a_hub_that_crashes_loses_no_server_and_serves_again_in_time(
+    hub: Hub, record_property: Callable[[str, object], None]
+) -> None:
+    """Kill the process where it runs: the kubelet starts the container again, in the same pod."""
+    hub.spawn(PERSON)
+    before = _state(hub, PERSON)
     pod, starts = _container_starts(hub)
-    limit_s = _allowed(HUB_BACK_S)
+    limit_s = HUB_BACK_S * busy_factor()
 
     began = time.monotonic()
     hub.cluster.kill_container(hub.instance, pod, "hub")
-    wait_until(lambda: not _serves(hub), timeout_s=5, what="the hub to fall")
-    for person in PEOPLE:
-        assert _server_answers(hub, person), "people work on while the hub is down"
+    wait_until(lambda: not _serves(hub), timeout_s=5, what="the hub to fall", interval_s=0.02)
+    assert _server_answers(hub, PERSON), "people work on while the hub is down"
     wait_until(lambda: _serves(hub), timeout_s=120, what="the hub to serve again", interval_s=0.1)
     took_s = time.monotonic() - began
+    record_property("hub_away_s", round(took_s, 1))
 
     assert _container_starts(hub) == (pod, starts + 1)
-    for person in PEOPLE:
-        hub.wait_ready(person, timeout_s=30)
-        assert _state(hub, person) == before[person]
-        assert _server_answers(hub, person)
+    hub.wait_ready(PERSON, timeout_s=30)
+    assert _state(hub, PERSON) == before
+    assert _server_answers(hub, PERSON)
     assert took_s <= limit_s, f"the hub served again after {took_s:.1f} s"
 
 

@@ -14,7 +14,7 @@ from testbed import node as nodes
 from testbed import node_images, traces
 from testbed.places import Node
 
-pytestmark = pytest.mark.own_node
+pytestmark = [pytest.mark.own_node, pytest.mark.timeout(900)]
 
 NUMBER = 1
 POD = f"""
