@@ -12,6 +12,9 @@ Missing on this machine, for $purpose: $packages
 TEXT
     exit 1
 fi
+# One at a time: CI builds images and the test cluster beside its other steps, and apt refuses a second caller.
+exec 9> /run/lock/autonoe-packages
+flock --timeout 600 9
 echo "Installing $packages for $purpose ..." >&2
 export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086  # a list of words on purpose

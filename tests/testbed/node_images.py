@@ -94,8 +94,10 @@ def _static_busybox(folder: Path) -> Path:
 
 def _download(folder: Path) -> None:
     # Root downloads as itself: the account of the sandbox may not write into this folder.
-    command = ["apt-get", "-o", "APT::Sandbox::User=root", "download", "busybox-static"]
-    for attempt in (["apt-get", "update", "--quiet=2"], None):
+    # The lock of scripts/system-package.sh: apt refuses a second caller.
+    apt = ["flock", "--timeout", "600", "/run/lock/autonoe-packages", "apt-get"]
+    command = [*apt, "-o", "APT::Sandbox::User=root", "download", "busybox-static"]
+    for attempt in ([*apt, "update", "--quiet=2"], None):
         answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         if answer.returncode == 0:
             return
