@@ -239,7 +239,7 @@ def _amounts(entry: Entry, values: Mapping[str, Any], t: Speaker) -> list[dict[s
             {
                 "name": name,
                 "label": t(f"name.{name}"),
-                "value": values.get(name, f"{limits.default:g}"),
+                "value": _shown(values.get(name, limits.default)),
                 "min": f"{low:g}",
                 "max": f"{limits.ceiling:g}",
                 # From the minimum in these steps both the default and the ceiling are reached.
@@ -248,6 +248,10 @@ def _amounts(entry: Entry, values: Mapping[str, Any], t: Speaker) -> list[dict[s
             }
         )
     return found
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def _step(low: float, limits: Amount, step: float) -> float:

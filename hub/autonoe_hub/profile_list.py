@@ -11,7 +11,7 @@ from pathlib import Path
 from autonoe.errors import AutonoeError
 from autonoe.profiles import site as sites
 from autonoe.profiles.catalogue import Catalogue
-from autonoe.profiles.sources import Source, builtin_folder, load
+from autonoe.profiles.sources import Source, builtin_folder
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class ProfileList:
         self._signature, self._fetched_at = self._stat(), time.monotonic()
         try:
             site = sites.read(self.file if self.file and self.file.exists() else None)
-            catalogue = load(site.catalogues, cache=self.folder)
+            catalogue = sites.catalogue(site, cache=self.folder)
             logo = sites.logo(self.file, site)
         except (AutonoeError, ValueError) as error:
             told = error if isinstance(error, AutonoeError) else AutonoeError(str(error))

@@ -187,6 +187,7 @@ class AccountSpawner(ProfileSpawner, LocalProcessSpawner):  # type: ignore[misc]
             why = lifetime.over(self.stops_at, self.idle_s, self.orm_spawner.last_activity)
             if why:
                 self.log.info("Stopping the server of %s: %s", self.user.name, why)
+                self.stops_at = self.idle_s = 0.0  # stopping asks this method, too
                 await self.stop()
                 return 0
         return status

@@ -9,9 +9,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from . import commands, errors, settings
+from . import commands, errors, profiles, settings
 
-PAGES = {"commands.md": commands.page, "settings.md": settings.page, "errors.md": errors.page}
+PAGES = {
+    "commands.md": commands.page,
+    "settings.md": settings.page,
+    "errors.md": errors.page,
+    "profiles.md": profiles.page,
+    **profiles.SCHEMA_FILES,
+}
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 
 
@@ -19,6 +25,7 @@ def main(folder: Path = FOLDER) -> None:
     """Write every page into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, page in PAGES.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(page().rstrip() + "\n", encoding="utf-8")
 
 

@@ -19,6 +19,9 @@ Mode = Literal["embedded", "kubernetes"]
 OTHER = Category(title=Words(en="Other", fr="Autres"), order=1000)
 """Heading of profiles whose category no file describes."""
 
+OURS = "localhost/autonoe/"
+"""Where images of ours are called to be until an organisation says where its copies are."""
+
 _MAX_PICTURE = 48 * 1024
 # A picture is shown as an image, where scripts do not run; these are refused all the same, since
 # somebody will open the file itself one day.
@@ -129,6 +132,28 @@ class Catalogue:
             if image
         }
         return tuple(found)
+
+    def with_images(self, prefix: str = "", tag: str = "") -> Catalogue:
+        """Return this catalogue with images of ours taken from ``prefix`` and with ``tag``.
+
+        Images whose name begins otherwise than with ``localhost/autonoe/`` stay as they are.
+        """
+
+        def moved(image: str) -> str:
+            if not image.startswith(OURS):
+                return image
+            name, _, own_tag = image.removeprefix(OURS).partition(":")
+            return f"{prefix.rstrip('/') or OURS.rstrip('/')}/{name}:{tag or own_tag}"
+
+        entries = {}
+        for entry in self:
+            others = {
+                name: other.model_copy(update={"image": moved(other.image)})
+                for name, other in entry.profile.other_images.items()
+            }
+            changed = {"image": moved(entry.profile.image), "other_images": others}
+            entries[entry.name] = replace(entry, profile=entry.profile.model_copy(update=changed))
+        return replace(self, entries=entries)
 
     def followed_by(self, later: Catalogue, removed: Iterable[str] = ()) -> Catalogue:
         """Return this catalogue with ``later`` added to it or in place of the same names."""

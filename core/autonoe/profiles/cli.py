@@ -118,7 +118,7 @@ def _catalogue(site_file: Path | None, folders: tuple[Path, ...] = ()) -> Catalo
         return load([Source(directory=str(folder.absolute())) for folder in folders])
     settings = sites.SiteSettings()
     site = sites.read(site_file or settings.file)
-    return load(site.catalogues, cache=settings.cache)
+    return sites.catalogue(site, cache=settings.cache)
 
 
 def _tell(value: Any, indent: str) -> None:

@@ -9,10 +9,10 @@ from pydantic import StringConstraints, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from autonoe.profiles import reading
-from autonoe.profiles.catalogue import picture_address
+from autonoe.profiles.catalogue import Catalogue, picture_address
 from autonoe.profiles.model import Line, Part, Words
 from autonoe.profiles.problems import CatalogueError, Problem
-from autonoe.profiles.sources import Source
+from autonoe.profiles.sources import Source, load
 
 FILE = "site.yaml"
 """Name of the site's settings in the data folder of an embedded platform."""
@@ -47,6 +47,17 @@ class Brand(Part):
     """Message of the day; plain text, shown as text."""
 
 
+class Images(Part):
+    """Where the images of Autonoe are: for profiles that say ``localhost/autonoe/NAME``."""
+
+    prefix: Annotated[
+        str, StringConstraints(pattern=r"^([a-z0-9]+([._:/-]+[a-z0-9]+)*)?$", max_length=200)
+    ] = ""
+    """Registry and path, such as ``registry.example/autonoe``; empty leaves them."""
+    tag: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?$")] = ""
+    """Their tag; empty leaves it."""
+
+
 class Site(Part):
     """The site's settings, from one YAML file."""
 
@@ -54,6 +65,8 @@ class Site(Part):
     """Language of the hub's pages; ``auto`` follows each person's browser."""
     catalogues: tuple[Source, ...] = (Source(builtin=True),)
     """Where profiles come from, in order: a later one adds to the earlier or replaces by name."""
+    images: Images = Images()
+    """Where the images of Autonoe are."""
     brand: Brand = Brand()
     """Name, logo, colour, links, message."""
 
@@ -96,6 +109,18 @@ def read(file: Path | None) -> Site:
     # Paths in the file are meant from where the file lies.
     sources = tuple(source.below(file.parent) for source in site.catalogues)
     return site.model_copy(update={"catalogues": sources})
+
+
+def catalogue(site: Site, *, cache: Path | None = None) -> Catalogue:
+    """Return the site's catalogue, with images from where it keeps them.
+
+    Raises
+    ------
+    AutonoeError
+        As :func:`autonoe.profiles.sources.load`.
+    """
+    found = load(site.catalogues, cache=cache)
+    return found.with_images(site.images.prefix, site.images.tag)
 
 
 def logo(file: Path | None, site: Site) -> str:

@@ -95,7 +95,10 @@ class _Git:
     def __init__(self, env: dict[str, str], deadline: float, timeout_s: float) -> None:
         self._deadline = deadline
         self._timeout_s = timeout_s
+        # An organisation with an authority of its own says so once, for every other client.
+        trusted = env.get("SSL_CERT_FILE")
         self._env = {
+            **({"GIT_SSL_CAINFO": trusted} if trusted else {}),
             **env,
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_ASKPASS": "",
