@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +24,7 @@ from autonoe.identity.cluster_openbao import (
     openbao_requests,
     server_config,
 )
+from autonoe.identity.enrolment import ensure_alias, ensure_entity
 from autonoe.identity.openbao_policies import CONTROLLER_POLICY
 from autonoe.identity.openbao_requests import Request, apply_requests
 from autonoe.waiting import wait_until
@@ -99,6 +103,24 @@ def test_each_role_is_bound_to_one_account_and_its_namespaces(
         assert role["token_no_default_policy"] is True
         assert 0 < role["token_max_ttl"] <= 1200
     assert bao.list("auth/kubernetes-workload/role") == ["tenant"]
+
+
+def test_aws_finds_the_account_in_its_own_claim(
+    bao: OpenBaoClient, identity: ClusterIdentity
+) -> None:
+    apply_requests(bao, openbao_requests(replace(identity, aws_tags=True)))
+    bao.write("sys/auth/userpass", {"type": "userpass"})
+    bao.write("auth/userpass/users/ana", {"password": ROOT, "token_policies": ["user"]})
+    entity = ensure_entity(bao, "ana", "ana", "ana@example.org")
+    ensure_alias(bao, entity, mount="userpass", name="ana")
+    token = bao.call("POST", "auth/userpass/login/ana", {"password": ROOT})["auth"]["client_token"]
+    found = OpenBaoClient(bao.url, token=token).read("identity/oidc/token/s3") or {}
+    body = found["token"].split(".")[1]
+    claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    assert claims["https://aws.amazon.com/tags"] == {
+        "principal_tags": {"preferred_username": ["ana"]}
+    }
+    assert claims["preferred_username"] == "ana"
 
 
 def test_something_else_at_a_path_of_ours_is_not_overwritten(bao: OpenBaoClient) -> None:

@@ -179,7 +179,9 @@ class Companions:
                 s3_url=self.local_s3,
                 s3_admin_url=self.local("seaweedfs", parts.S3_ADMIN_PORT),
                 mlflow_url=self.local_mlflow,
-            )
+            ),
+            # Patience for a machine that is busy with other tests.
+            timeout_s=60,
         )
 
     def close(self) -> None:

@@ -62,6 +62,8 @@ class ClusterIdentity:
     token and authority; elsewhere ``kubernetes_config`` must hold both."""
     kubernetes_config: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """More of ``auth/kubernetes/config``, such as ``kubernetes_ca_cert``."""
+    aws_tags: bool = False
+    """Put the account's name into the identity tokens where AWS looks for it."""
 
 
 def openbao_requests(identity: ClusterIdentity) -> list[Request]:
@@ -92,7 +94,7 @@ def openbao_requests(identity: ClusterIdentity) -> list[Request]:
             ),
         ]
     return [
-        *common_requests(identity.openbao_url),
+        *common_requests(identity.openbao_url, aws_tags=identity.aws_tags),
         _policy(CONTROLLER, CONTROLLER_POLICY),
         _policy(OPERATOR, OPERATOR_POLICY),
         *logins,

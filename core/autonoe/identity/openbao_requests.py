@@ -26,8 +26,13 @@ _JWT_TTL = "5m"
 # The signing keys outlive any token signed with them; SeaweedFS keeps the key set cached.
 _KEY_ROTATION = "24h"
 
-_TEMPLATE = (
-    '{"preferred_username": {{identity.entity.name}}, "groups": {{identity.entity.groups.names}}}'
+_CLAIMS = (
+    '"preferred_username": {{identity.entity.name}}, "groups": {{identity.entity.groups.names}}'
+)
+# AWS takes session tags from this claim only, and its policies know no other claim of the token.
+_AWS_TAGS = (
+    '"https://aws.amazon.com/tags": {"principal_tags": '
+    '{"preferred_username": [{{identity.entity.name}}] } }'  # two braces at once end a field
 )
 
 
@@ -40,14 +45,18 @@ class Request:
     data: dict[str, Any] = field(repr=False)
 
 
-def common_requests(issuer_base: str) -> list[Request]:
+def common_requests(issuer_base: str, *, aws_tags: bool = False) -> list[Request]:
     """Return what every platform has: secrets, people's policy, identity tokens for S3.
 
     Parameters
     ----------
     issuer_base : str
         Address of OpenBao as the S3 server reaches it; the tokens' issuer begins with it.
+    aws_tags : bool, optional
+        Put the account's name where AWS looks for it too.
     """
+    claims = f"{_CLAIMS}, {_AWS_TAGS}" if aws_tags else _CLAIMS
+    template = f"{{ {claims} }}"
     return [
         Request("user-policy", f"sys/policies/acl/{USER}", {"policy": USER_POLICY}),
         Request("kv", "sys/mounts/kv", {"type": "kv", "options": {"version": "2"}}),
@@ -66,7 +75,7 @@ def common_requests(issuer_base: str) -> list[Request]:
         Request(
             "oidc-role",
             "identity/oidc/role/s3",
-            {"key": "s3", "client_id": S3_AUDIENCE, "ttl": _JWT_TTL, "template": _TEMPLATE},
+            {"key": "s3", "client_id": S3_AUDIENCE, "ttl": _JWT_TTL, "template": template},
         ),
     ]
 
