@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -68,18 +69,20 @@ class Hub:
         assert answer.ok or not ok, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer
 
-    def add_user(self, user: str, *groups: str) -> None:
-        """Make ``user`` known, as a first login would, with its groups."""
+    def add_user(self, user: str) -> None:
+        """Make ``user`` known, as a first login would; groups come from a login only."""
         answer = self.api("POST", f"/users/{user}", ok=False)
         assert answer.status_code in {201, 409}, answer.text
-        for group in groups:
-            self.api("POST", f"/groups/{group}", ok=False)
-            self.api("POST", f"/groups/{group}/users", json={"users": [user]})
 
     def server(self, user: str, name: str = "") -> dict[str, Any]:
         """Return the hub's record of a server; empty when there is none."""
         found = self.api("GET", f"/users/{user}").json()
         return dict((found.get("servers") or {}).get(name, {}))
+
+    @staticmethod
+    def age_s(moment: str) -> float:
+        """Return the seconds since a moment as the REST API writes it."""
+        return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
 
     def start(self, user: str, name: str = "", **user_options: Any) -> requests.Response:
         """Ask for a server; the answer comes before it is ready."""

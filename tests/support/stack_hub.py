@@ -76,6 +76,17 @@ CATALOGUE = {
             "image": "localhost/autonoe/jupyter-python:dev",
             "groups": ["nobody"],
         },
+        "nowhere": {
+            "title": "Nowhere",
+            "description": "For a kind of machine that there is not.",
+            "image": "localhost/autonoe/jupyter-python:dev",
+            "node_selector": {"autonoe.dev/no-such-machine": "yes"},
+            "resources": {
+                "cpu": {"default": 0.2, "ceiling": 1},
+                "memory_gib": {"default": 0.5, "ceiling": 1},
+                "cpu_reserved": 0.2,
+            },
+        },
         "short": {
             "title": "Short",
             "description": "Ends by itself.",
@@ -221,7 +232,15 @@ def site_values(
         },
         # Every image is on the test node already, and the pause image is not.
         "prePuller": {"continuous": {"enabled": False}},
-        "singleuser": {"startTimeout": 120},
+        # How often a server tells the hub when it was last active, in seconds; else 300.
+        "singleuser": {
+            "startTimeout": 120,
+            "extraEnv": {
+                "JUPYTERHUB_ACTIVITY_INTERVAL": "2",
+                # The forge of the tests has a certificate of nobody's (support.forge).
+                "GIT_SSL_NO_VERIFY": "true",
+            },
+        },
         "cull": {"timeout": 3600},
     }
 

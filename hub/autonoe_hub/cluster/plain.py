@@ -11,14 +11,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from autonoe_hub.cluster.values import SECRET_FOLDER, lookup
+from autonoe_hub.cluster.values import lookup, values_file
 
 CULLER = "jupyterhub-idle-culler"
 
 CULLER_SCOPES = ["list:users", "read:users:activity", "read:servers", "delete:servers"]
 
 
-def configure(c: Any, values: dict[str, Any], secrets: Path = SECRET_FOLDER) -> None:
+def configure(c: Any, values: dict[str, Any]) -> None:
     """Fill in ``c`` from the chart's values.
 
     Parameters
@@ -27,9 +27,8 @@ def configure(c: Any, values: dict[str, Any], secrets: Path = SECRET_FOLDER) -> 
         The hub's configuration.
     values : dict
         What the hub was installed with.
-    secrets : Path
-        Folder of the mounted Secret, a file for each key.
     """
+    secrets = values_file().parent
     _hub(c, values, secrets)
     _servers(c, values)
     c.JupyterHub.services, c.JupyterHub.load_roles = _services(values, secrets)

@@ -222,7 +222,8 @@ class TenantSpawner(ProfileSpawner, KubeSpawner):  # type: ignore[misc]  # no ty
             if error.status != 409:
                 raise
             self.log.info("%s: a pod of that name is there; ending it", self._log_name)
-            await self.stop(now=True)
+            # Not our own stop: the watch that it ends is the one that this start looks at.
+            await KubeSpawner.stop(self, now=True)
             return False
         return True
 

@@ -13,7 +13,13 @@ from autonoe.errors import InvalidInputError
 VALUES_FILE = Path("/usr/local/etc/jupyterhub/secret/values.yaml")
 """Where the z2jh chart mounts them; our own renderer mounts them at the same place."""
 
-SECRET_FOLDER = VALUES_FILE.parent
+
+def values_file() -> Path:
+    """Return where the values are: what ``AUTONOE_HUB_VALUES_FILE`` names, else the chart's place.
+
+    Beside it lie the keys of the same Secret, a file for each.
+    """
+    return Path(os.environ.get("AUTONOE_HUB_VALUES_FILE", VALUES_FILE))
 
 
 def read_values(file: Path | None = None) -> dict[str, Any]:
@@ -22,14 +28,14 @@ def read_values(file: Path | None = None) -> dict[str, Any]:
     Parameters
     ----------
     file : Path, optional
-        Default: what ``AUTONOE_HUB_VALUES_FILE`` names, else where the chart mounts them.
+        Default: `values_file`.
 
     Raises
     ------
     InvalidInputError
         If the file holds something else than one YAML mapping.
     """
-    path = file or Path(os.environ.get("AUTONOE_HUB_VALUES_FILE", VALUES_FILE))
+    path = file or values_file()
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
