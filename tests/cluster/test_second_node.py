@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from autonoe.waiting import wait_until
+from support.load import busy_factor
 from testbed import node as nodes
 from testbed import node_images, traces
 from testbed.places import Node
@@ -17,6 +19,8 @@ from testbed.places import Node
 pytestmark = [pytest.mark.own_node, pytest.mark.timeout(900)]
 
 NUMBER = 1
+UP_S = 20.0
+"""With everything built, on an idle machine."""
 POD = f"""
 apiVersion: v1
 kind: PersistentVolumeClaim
@@ -79,9 +83,15 @@ def _first_process(node: Node) -> int:
     return pid
 
 
-def test_a_node_taken_down_leaves_nothing(node: Node, before: dict[str, set[str]]) -> None:
-    lines: list[str] = []
-    nodes.up(node, lines.append)
+def test_a_node_is_up_in_time_and_taken_down_leaves_nothing(
+    node: Node, before: dict[str, set[str]], record_property: Callable[[str, object], None]
+) -> None:
+    limit_s = UP_S * busy_factor()
+    began = time.monotonic()
+    nodes.up(node, lambda _: None)
+    took_s = time.monotonic() - began
+    record_property("up_s", round(took_s, 1))
+    assert took_s < limit_s, f"up after {took_s:.1f} s"
     nodes.kubectl(node, "apply", "--filename=-", stdin=POD)
     nodes.kubectl(node, "wait", "--for=condition=Ready", "pod/busy", "--timeout=60s")
     changed = _leftovers(before, node)

@@ -19,7 +19,7 @@ PORT = 8080
 
 @pytest.fixture(scope="module", autouse=True)
 def _image(cluster: Cluster) -> None:
-    cluster.import_image(node_images.archive("busybox"))
+    cluster.import_image(node_images.ensure("busybox"))
 
 
 @pytest.fixture

@@ -36,6 +36,19 @@ def archive(name: str) -> Path:
     return cache() / f"image-{name}-{digest.hexdigest()[:12]}.tar"
 
 
+def ensure(name: str) -> Path:
+    """Return the archive of one image, which is written if need be.
+
+    Raises
+    ------
+    TestbedError
+        If a program that belongs into it cannot be had.
+    """
+    if not archive(name).exists():
+        make(name)
+    return archive(name)
+
+
 def make(name: str) -> None:
     """Write the archive of one image.
 
@@ -46,6 +59,7 @@ def make(name: str) -> None:
     """
     reference, describe = IMAGES[name]
     target = archive(name)
+    cache().mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache(), prefix=".image-") as folder:
         image = describe(reference, Path(folder))
         partial = Path(folder) / "image.tar"
