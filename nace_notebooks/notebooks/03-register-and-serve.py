@@ -47,9 +47,9 @@ request = DeploymentRequest(name=name, model_uri=version.uri, threshold=threshol
 print(request.equivalents()["shell"])
 
 # %% [markdown]
-# It starts as a process of your own account, behind the platform's address, and comes back with
-# every start of the platform. The API key is shown to nobody: it goes from the answer straight
-# into your own secrets.
+# It runs with the rights of your own account and of nobody else: as a process behind the platform's
+# address, or as pods in your namespace, and comes back by itself. The API key is shown to nobody:
+# it goes from the answer straight into your own secrets.
 
 # %%
 import os
