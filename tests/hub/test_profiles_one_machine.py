@@ -132,10 +132,16 @@ def test_a_profiles_lifetime_ends_the_server() -> None:
     short = {"title": "Short", "lifetime": {"total_hours": 0.002}}
     with one_machine(profiles={"short": short}) as hub:
         hub.start()
-        hub.open_server(hub.login())
-        process = hub.server_process()
-        wait_until(lambda: not process.is_running(), timeout_s=120, what="the lifetime's end")
-        assert "longest time is over" in hub.log("hub")
+        assert hub.start_by_api(OWNER, {}).status_code in (201, 202)
+        wait_until(
+            lambda: "longest time is over" in hub.log("hub"), timeout_s=180, what="its time's end"
+        )
+        wait_until(
+            lambda: hub.api("GET", f"users/{OWNER}").json()["servers"] == {},
+            timeout_s=60,
+            what="the server's end",
+        )
+        assert [p for p in hub.processes() if "JUPYTERHUB_SERVICE_PREFIX" in p.environ()] == []
 
 
 def test_with_a_broken_catalogue_nothing_starts_and_the_log_says_why() -> None:
