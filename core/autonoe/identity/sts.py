@@ -73,24 +73,7 @@ def assume_role(
     }
     if role_arn:
         form["RoleArn"] = role_arn
-    http = urllib3.PoolManager(
-        retries=False, timeout=urllib3.Timeout(connect=min(2, timeout_s), read=timeout_s)
-    )
-    try:
-        answer = http.request(
-            "POST",
-            s3_url,
-            body=urllib.parse.urlencode(form),
-            headers={"Content-Type": "application/x-www-form-urlencoded"},
-            redirect=False,
-        )
-    except urllib3.exceptions.HTTPError as error:
-        raise UnavailableError(
-            f"The S3 server at {s3_url} does not answer ({type(error).__name__}).",
-            hint="Is it running? `autonoe status` shows it; this is tried again by itself.",
-        ) from error
-    finally:
-        http.clear()
+    answer = _post(s3_url, form, timeout_s)
     if answer.status in (400, 401, 403):
         raise ForbiddenError(
             f"The S3 server refuses the identity token (status {answer.status}).",
@@ -102,6 +85,27 @@ def assume_role(
             hint="This is tried again by itself.",
         )
     return _parse(answer.data, latest=now + timedelta(seconds=ttl_s))
+
+
+def _post(url: str, form: dict[str, str], timeout_s: float) -> urllib3.BaseHTTPResponse:
+    http = urllib3.PoolManager(
+        retries=False, timeout=urllib3.Timeout(connect=min(2, timeout_s), read=timeout_s)
+    )
+    try:
+        return http.request(
+            "POST",
+            url,
+            body=urllib.parse.urlencode(form),
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            redirect=False,
+        )
+    except urllib3.exceptions.HTTPError as error:
+        raise UnavailableError(
+            f"The S3 server at {url} does not answer ({type(error).__name__}).",
+            hint="Is it running? `autonoe status` shows it; this is tried again by itself.",
+        ) from error
+    finally:
+        http.clear()
 
 
 def _parse(body: bytes, *, latest: datetime) -> S3Session:
