@@ -48,7 +48,10 @@ def _share(resource: str) -> str:
 
 def panels() -> list[dict[str, Any]]:
     """Return all panels, from the whole to the part."""
-    component = 'label_app_kubernetes_io_component="deployment"'
+    return [*_whole(), *_parts()]
+
+
+def _whole() -> list[dict[str, Any]]:
     return [
         _panel(
             "Tenants",
@@ -68,8 +71,11 @@ def panels() -> list[dict[str, Any]]:
             "Free memory of the nodes",
             "What can still be reserved, not what is unused.",
             (12, 0, 6, 5),
-            ('sum(kube_node_status_allocatable{resource="memory"}) - '
-             'sum(kube_pod_container_resource_requests{resource="memory"})', "free"),
+            (
+                'sum(kube_node_status_allocatable{resource="memory"}) - '
+                'sum(kube_pod_container_resource_requests{resource="memory"})',
+                "free",
+            ),
             type="stat",
             unit="bytes",
         ),
@@ -77,9 +83,12 @@ def panels() -> list[dict[str, Any]]:
             "Parts that are not ready",
             "Of the platform itself; `autonoe platform check` says more.",
             (18, 0, 6, 5),
-            ('sum(kube_deployment_status_replicas_unavailable{namespace=~"$platform"}) + '
-             'sum(kube_statefulset_replicas{namespace=~"$platform"} - '
-             'kube_statefulset_status_replicas_ready{namespace=~"$platform"})', "pods missing"),
+            (
+                'sum(kube_deployment_status_replicas_unavailable{namespace=~"$platform"}) + '
+                'sum(kube_statefulset_replicas{namespace=~"$platform"} - '
+                'kube_statefulset_status_replicas_ready{namespace=~"$platform"})',
+                "pods missing",
+            ),
             type="stat",
         ),
         _panel(
@@ -98,6 +107,12 @@ def panels() -> list[dict[str, Any]]:
             unit="percentunit",
             max=1,
         ),
+    ]
+
+
+def _parts() -> list[dict[str, Any]]:
+    component = 'label_app_kubernetes_io_component="deployment"'
+    return [
         _panel(
             "Memory used",
             "By the tenant's containers, against what they reserved.",
