@@ -11,15 +11,15 @@ from typing import Any
 
 from autonoe.errors import AutonoeError
 from autonoe.kubernetes.client import Cluster
+from autonoe.kubernetes.hub_access import CAPACITY
 from autonoe.kubernetes.quantities import cpu_millis, memory_bytes, parse
 from autonoe.tenants.limits import GPU
 from autonoe.tenants.tenancy import Tenancy
 
 log = logging.getLogger(__name__)
 
-CONFIG_MAP = "autonoe-capacity"
-"""ConfigMap in the hub's namespace; its ``capacity.json`` holds `capacity`'s answer."""
 KEY = "capacity.json"
+"""Entry of the ConfigMap; it holds `capacity`'s answer, as JSON."""
 
 _RUNNING = "status.phase!=Succeeded,status.phase!=Failed"
 
@@ -81,7 +81,7 @@ def _publish(cluster: Cluster, tenancy: Tenancy, stop: threading.Event) -> None:
             nodes = capacity(cluster.list("Node"), cluster.list("Pod", fields=_RUNNING))
             now = datetime.now(UTC).isoformat(timespec="seconds")
             document = json.dumps({"updated": now, "nodes": nodes}, sort_keys=True)
-            cluster.merge("ConfigMap", CONFIG_MAP, {"data": {KEY: document}}, tenancy.hub_namespace)
+            cluster.merge("ConfigMap", CAPACITY, {"data": {KEY: document}}, tenancy.hub_namespace)
         except AutonoeError as error:
             log.warning("the free capacity is not published: %s", error.message)
         stop.wait(tenancy.capacity_s)

@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import Any
 
+from autonoe.kubernetes.hub_access import CAPACITY
 from autonoe.kubernetes.labels import COMPONENT, INSTANCE, NAME, labels
 from autonoe.tenants import network
 from autonoe.tenants.common import Object
@@ -39,7 +40,7 @@ def manifests(tenancy: Tenancy, *, image: str) -> list[Object]:
         *role_objects(tenancy),
         _config_map("tenancy", tenancy.controller_namespace, _settings(tenancy), tenancy),
         _config_map(
-            capacity.CONFIG_MAP,
+            CAPACITY,
             tenancy.hub_namespace,
             {capacity.KEY: json.dumps({"updated": "", "nodes": []})},
             tenancy,

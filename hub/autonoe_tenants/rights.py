@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from autonoe.kubernetes.hub_access import CAPACITY, hub_access
 from autonoe.kubernetes.labels import GROUP, labels
 from autonoe.tenants.common import Object
 from autonoe.tenants.tenancy import Tenancy
-from autonoe_tenants.capacity import CONFIG_MAP
 from autonoe_tenants.crd import PLURAL
 
 RBAC = "rbac.authorization.k8s.io"
@@ -57,33 +57,15 @@ def controller_rules_in_hub() -> list[Object]:
         {
             "apiGroups": [""],
             "resources": ["configmaps"],
-            "resourceNames": [CONFIG_MAP],
+            "resourceNames": [CAPACITY],
             "verbs": ["get", "patch"],
         },
     ]
 
 
-def hub_rules() -> list[Object]:
-    """Return the hub's rights in its own namespace; its others are in each tenant's."""
-    return [
-        {
-            "apiGroups": [GROUP],
-            "resources": [PLURAL],
-            "verbs": ["get", "list", "watch", "create", "patch"],
-        },
-        {
-            "apiGroups": [""],
-            "resources": ["configmaps"],
-            "resourceNames": [CONFIG_MAP],
-            "verbs": ["get"],
-        },
-    ]
-
-
 def role_objects(tenancy: Tenancy) -> list[Object]:
-    """Return the controller's account and all roles and bindings."""
+    """Return the controller's account, and all roles and bindings, the hub's own among them."""
     controller = (ACCOUNT, tenancy.controller_namespace)
-    hub = (tenancy.hub_account, tenancy.hub_namespace)
     name = f"{tenancy.instance}-tenants"
     return [
         {
@@ -93,7 +75,7 @@ def role_objects(tenancy: Tenancy) -> list[Object]:
         },
         *_role(name, controller_rules(tenancy), controller, tenancy, ""),
         *_role(name, controller_rules_in_hub(), controller, tenancy, tenancy.hub_namespace),
-        *_role(f"{tenancy.instance}-hub-tenants", hub_rules(), hub, tenancy, tenancy.hub_namespace),
+        *hub_access(tenancy.instance, tenancy.hub_namespace, account=tenancy.hub_account),
     ]
 
 

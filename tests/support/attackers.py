@@ -112,6 +112,8 @@ class Scene:
 
 def scene(tenants: Tenants) -> Scene:
     """Make both people, and let the victim own one thing of each kind."""
+    hub = {"name": tenants.tenancy.hub_account, "namespace": tenants.tenancy.hub_namespace}
+    tenants.api.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": hub})
     own, victims = tenants.ensure("user", ATTACKER), tenants.ensure("user", VICTIM)
     for wanted in belongings(victims):
         tenants.api.apply(wanted)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import re
 
 from hypothesis import given
@@ -13,24 +11,9 @@ from autonoe.errors import InvalidInputError
 from autonoe.names import normalise_name, slug
 from autonoe.tenants.spec import tenant_name
 from autonoe.tenants.tenancy import Tenancy
+from support.collisions import ground_pair, short_hash
 
 TENANCY = Tenancy(api_servers=("10.0.0.1:6443",))
-
-
-def short_hash(name: str) -> str:
-    """Return the eight hexadecimal digits that a 32-bit scheme would tell names apart by."""
-    return hashlib.sha256(name.encode()).hexdigest()[:8]
-
-
-def ground_pair(stem: str = "Éve") -> tuple[str, str]:
-    """Return two names that need a hash and whose 32 bits are the same."""
-    seen: dict[str, str] = {}
-    for number in itertools.count():
-        name = f"{stem} {number:x}"
-        first = seen.setdefault(short_hash(name), name)
-        if first != name:
-            return first, name
-    raise AssertionError
 
 
 def test_names_that_collide_in_32_bits_are_two_tenants() -> None:

@@ -53,7 +53,7 @@ CHANGES: list[tuple[str, Callable[[dict[str, Any]], Any]]] = [
     ("a label of ours", lambda found: found["metadata"]["labels"].clear()),
     (
         "the owner",
-        lambda found: found["metadata"]["annotations"].update({"autonoe.dev/owner": "x"}),
+        lambda found: found["metadata"]["annotations"].update({OWNER: "x"}),
     ),
 ]
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from autonoe.errors import ConflictError, InvalidInputError
+from autonoe.kubernetes.hub_access import OWN_RULES
 from autonoe.kubernetes.labels import OWNER, TENANT, labels, owned_by, verify_owner
 from autonoe.tenants.manifests import manifests
 from autonoe.tenants.network import network_policies
@@ -236,7 +237,7 @@ def test_no_role_of_ours_holds_a_wildcard() -> None:
 
 
 def test_the_hub_has_no_secret_no_exec_and_nothing_cluster_wide() -> None:
-    hub = [*HUB_RULES, *rights.hub_rules()]
+    hub = [*HUB_RULES, *OWN_RULES]
     for resource in ("secrets", "pods/exec", "namespaces", "nodes", "serviceaccounts/token"):
         assert not any(resource in rule["resources"] for rule in hub)
     for found in rights.role_objects(FULL):
