@@ -10,6 +10,7 @@ import urllib.request
 import uuid
 from pathlib import Path
 
+from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
 SERVER = "http://127.0.0.1:8888"
@@ -18,15 +19,16 @@ SERVER = "http://127.0.0.1:8888"
 def start_kernel() -> str:
     """Start a kernel as Lab does, and return its identifier."""
     request = urllib.request.Request(f"{SERVER}/api/kernels", data=b"{}", method="POST")
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=200) as answer:
         return str(json.load(answer)["id"])
 
 
 async def run(kernel: str, code: str) -> str:
     """Run ``code`` to its end and return what it printed."""
-    socket = await websocket_connect(
-        f"{SERVER}/api/kernels/{kernel}/channels".replace("http", "ws")
-    )
+    url = f"{SERVER}/api/kernels/{kernel}/channels".replace("http", "ws")
+    # The server answers when the kernel does, which takes its time on a busy machine.
+    patient = HTTPRequest(url, connect_timeout=200, request_timeout=200)
+    socket = await websocket_connect(patient)
     identifier = uuid.uuid4().hex
     header = {
         "msg_id": identifier, "msg_type": "execute_request", "username": "",

@@ -83,7 +83,7 @@ def test_a_worker_and_a_notebook_outlive_five_expiries(
     ana.cluster.wait_ready(ana.namespace, "notebook", timeout_s=120)
     printed = ana.exec(
         "notebook", "python", "/scripts/in_notebook.py", "/scripts/boto3_loop.py", seconds,
-        timeout_s=240,
+        timeout_s=500,
     )  # fmt: skip
     _check(json.loads(printed))
     # The pod ends when its own container does: the sidecar keeps no job from being done.
