@@ -10,6 +10,7 @@ import pytest
 
 from autonoe.profiles.catalogue import Catalogue, read_folder
 from autonoe.profiles.sources import load
+from profiles.starting import Start, starter
 from support.https import Https, serve
 
 Write = Callable[..., Path]
@@ -54,3 +55,17 @@ def trusted(https: Https, monkeypatch: pytest.MonkeyPatch) -> Https:
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("NO_PROXY", "localhost")
     return https
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Return an empty home folder."""
+    place = tmp_path / "home"
+    place.mkdir()
+    return place
+
+
+@pytest.fixture
+def start(home: Path, https: Https) -> Start:
+    """Return a function that runs the start wrapper in that home."""
+    return starter(home, https)

@@ -2,93 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from autonoe.profiles.start.report import PAGE
 from autonoe.waiting import wait_until
+from profiles.starting import Start, script
 from support.https import Https, commit, publish, repository
-
-SHOW = "import json, os; print(json.dumps(dict(os.environ)))"
-
-
-@dataclass
-class Started:
-    """How one start ended."""
-
-    env: dict[str, str]
-    """Variables that the command saw."""
-    steps: list[dict[str, Any]]
-    """The report."""
-    took_s: float
-
-    def step(self, name: str) -> dict[str, Any]:
-        (found,) = [step for step in self.steps if step["step"] == name]
-        return found
-
-
-Start = Callable[..., Started]
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    place = tmp_path / "home"
-    place.mkdir()
-    return place
-
-
-@pytest.fixture
-def start(home: Path, https: Https) -> Start:
-    """Return a function that runs the wrapper with AUTONOE_PROFILE_* variables."""
-
-    def run(variables: dict[str, str] | None = None, **profile: str) -> Started:
-        env = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(home),
-            "NO_PROXY": "localhost",
-            "JUPYTERHUB_API_TOKEN": "the-servers-own",
-            **https.trust,
-            **(variables or {}),
-            **{f"AUTONOE_PROFILE_{name.upper()}": value for name, value in profile.items()},
-        }
-        command = [sys.executable, "-P", "-m", "autonoe.profiles.start", "--"]
-        began = time.monotonic()
-        done = subprocess.run(
-            [*command, sys.executable, "-c", SHOW],
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        seen = json.loads(done.stdout)
-        report = seen.get("AUTONOE_START_REPORT")
-        steps = json.loads(Path(report).read_text())["steps"] if report else []
-        return Started(seen, steps, time.monotonic() - began)
-
-    return run
-
-
-def script(https: Https, text: str) -> dict[str, str]:
-    """Publish an init script and return the variables that ask for it."""
-    (https.folder / "init.sh").write_text(text)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    return {"init_script": f"{https.url}/init.sh", "init_script_sha256": digest}
 
 
 @pytest.fixture
@@ -290,108 +216,6 @@ def test_a_daemon_of_the_script_does_not_hold_the_start_up(start: Start, https: 
 def test_a_flood_of_output_does_not_fill_the_disk(start: Start, home: Path, https: Https) -> None:
     start(**script(https, "head -c 30000000 /dev/zero\n"))
     assert (home / ".autonoe/init.log").stat().st_size <= 2 << 20
-
-
-def _wheel(folder: Path, name: str, version: str, requires: str = "") -> None:
-    """Write a wheel with one module."""
-    import zipfile
-
-    info = f"{name}-{version}.dist-info"
-    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-    metadata += f"Requires-Dist: {requires}\n" if requires else ""
-    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
-        wheel.writestr(f"{name}.py", f"VERSION = '{version}'\n")
-        wheel.writestr(f"{info}/METADATA", metadata)
-        wheel.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        wheel.writestr(f"{info}/RECORD", "")
-
-
-@pytest.fixture
-def index(tmp_path: Path) -> tuple[Path, dict[str, str]]:
-    """Return a folder of wheels and the variables that make it the only index."""
-    folder = tmp_path / "wheels"
-    folder.mkdir()
-    return folder, {
-        "UV_OFFLINE": "1",
-        "UV_FIND_LINKS": str(folder),
-        "UV_CACHE_DIR": str(tmp_path / "uv"),
-    }
-
-
-def test_packages_come_beside_those_of_the_image(
-    start: Start, home: Path, index: tuple[Path, dict[str, str]]
-) -> None:
-    _wheel(index[0], "somewhat", "1.0", "click")
-    _wheel(index[0], "click", "99.0")
-    done = start(index[1], packages='["somewhat>=1"]')
-    # click is there in the image's version; the newer one must not come in front of it.
-    assert done.step("packages")["state"] == "failed"
-    _wheel(index[0], "click", version("click"))
-    done = start(index[1], packages='["somewhat>=1"]')
-    assert done.step("packages")["state"] == "ok", done.step("packages")["detail"]
-    (place,) = done.env["PYTHONPATH"].split(os.pathsep)
-    assert sorted(p.name for p in Path(place).glob("*.py")) == ["somewhat.py"]
-    seen = subprocess.run(
-        [sys.executable, "-c", "import somewhat, click; print(somewhat.VERSION)"],
-        env={"PYTHONPATH": place},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=True,
-    )
-    assert seen.stdout == "1.0\n"
-
-
-def test_a_package_that_would_change_the_image_is_told(
-    start: Start, index: tuple[Path, dict[str, str]]
-) -> None:
-    _wheel(index[0], "click", "99.0")
-    found = start(index[1], packages='["click>=99"]').step("packages")
-    assert found["state"] == "failed"
-    assert "click" in found["detail"]
-
-
-@pytest.fixture
-def full(tmp_path: Path) -> Iterator[Path]:
-    """Return a home without a byte left; for those who may not mount, one they cannot write to."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    if os.geteuid():
-        place.chmod(0o500)
-        yield place
-        return
-    size = ["-o", "size=1m,mode=0700"]
-    subprocess.run(["mount", "-t", "tmpfs", *size, "tmpfs", str(place)], check=True, timeout=10)
-    try:
-        with (place / "data.bin").open("wb", buffering=0) as file, suppress(OSError):
-            while True:
-                file.write(b"x" * 65536)
-        yield place
-    finally:
-        subprocess.run(["umount", "--lazy", str(place)], check=True, timeout=10)
-
-
-def test_a_full_home_sends_what_jupyter_writes_elsewhere(
-    start: Start, full: Path, https: Https
-) -> None:
-    before = sorted(full.iterdir())
-    asked = {**script(https, "echo ran"), "repository": f"{https.url}/x.git"}
-    done = start({"HOME": str(full)}, **asked)
-    message = done.step("home")["message"]
-    assert ("full" if os.geteuid() == 0 else "cannot be written to") in message
-    assert "du -sh" in done.step("home")["next"]
-    assert done.step("repository")["state"] == "failed"
-    assert done.step("script")["state"] == "ok"
-    assert done.env["HOME"] == str(full)
-    assert sorted(full.iterdir()) == before, "nothing half-written is left"
-    for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR"):
-        place = Path(done.env[name])
-        assert not place.is_relative_to(full)
-        (place / "probe").write_text("x")
-    assert str(full / ".jupyter") in done.env["JUPYTER_CONFIG_PATH"]
-    shutil.rmtree(done.env["TMPDIR"])
 
 
 def test_a_command_that_is_not_there(home: Path) -> None:
