@@ -38,6 +38,9 @@ def configure(c: Any, settings: ClusterSettings, values: dict[str, Any]) -> None
     hub.spawner_class = TenantSpawner
     # Pods of tenants are in other namespaces, where the hub's short name does not resolve.
     hub.hub_connect_url = _full_address(hub.hub_connect_url, namespace, settings.cluster_domain)
+    # The chart's 0 answers before a start is refused, so that a script is told "accepted".
+    given = hub.get("tornado_settings")
+    hub.tornado_settings = {**(given if isinstance(given, dict) else {}), "slow_spawn_timeout": 1}
     c.TenantSpawner.cluster = settings
     brand.configure(c, profile_list(*site_files()))
     # One namespace per person, made by the tenant controller; True would make KubeSpawner ask for

@@ -66,8 +66,8 @@ class TenantSpawner(ProfileSpawner, KubeSpawner):  # type: ignore[misc]  # no ty
 
     tenants: TenantClient
     capacity: Capacity
-    pod_asked_for = False
-    """Whether this start has come as far as its pod."""
+    pod_asked_for: bool | None = None
+    """Whether this start has come as far as its pod; None when a hub before this one did it."""
     notice = ""
     """What the person should know although the server starts, such as a store that is down."""
     idle_s = 0.0
@@ -186,6 +186,11 @@ class TenantSpawner(ProfileSpawner, KubeSpawner):  # type: ignore[misc]  # no ty
             )
             await home.ensure(wanted, owner=self.user.name, instance=self.cluster.instance)
 
+    @default("apply_user_options")
+    def _default_apply_user_options(self) -> Any:
+        # `choose` takes them all, or refuses; JupyterHub would warn of each key at each start.
+        return lambda _spawner, _options: None
+
     @default("profiles")
     def _default_profiles(self) -> ProfileList:
         return profile_list(*site_files())
@@ -289,6 +294,8 @@ class TenantSpawner(ProfileSpawner, KubeSpawner):  # type: ignore[misc]  # no ty
 
         Its longest time is the kubelet's business (``activeDeadlineSeconds``), hub or no hub.
         """
+        if self.pod_asked_for is False:
+            return 1
         status: int | None = await super().poll()
         if status is None and self.ready:
             why = lifetime.over(0.0, self.idle_s, self.orm_spawner.last_activity)
@@ -300,8 +307,8 @@ class TenantSpawner(ProfileSpawner, KubeSpawner):  # type: ignore[misc]  # no ty
 
     async def stop(self, now: bool = False) -> None:
         """End the pod, and stop watching a namespace in which nothing runs any more."""
-        if not self.pod_asked_for and self.pod_reflector is None:
-            # Refused before there was a pod, maybe before there was a namespace.
+        if self.pod_asked_for is False:
+            # Refused before there was a pod, maybe before there was a namespace to look into.
             return
         await super().stop(now=now)
         await reflectors.release(self)
