@@ -213,8 +213,10 @@ class Keeper:
         return True
 
     def _forget(self, namespace: str) -> None:
-        for key in [key for key in self.wanted if namespace in key[1:]]:
-            del self.wanted[key]
+        # A copy: visits to other tenants add to it meanwhile.
+        for key in list(self.wanted):
+            if namespace in key[1:]:
+                self.wanted.pop(key, None)
 
     # -- status -----------------------------------------------------------------------------
 
