@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import archive, debian
-from .catalogue import REPOSITORY, Image
+from .catalogue import PREFIX, REPOSITORY, Image
 
 _TIMEOUT_S = 3600
 
@@ -61,7 +62,22 @@ class Buildah:
         ]  # fmt: skip
         if job.fresh:
             command += ["--no-cache"]
+        before = self.image_id(job.image.reference)
         _run([*command, *_options(job), job.context])
+        self._forget(before if before != self.image_id(job.image.reference) else "")
+
+    def _forget(self, replaced: str) -> None:
+        """Remove a replaced image, and containers that stages without instructions leave.
+
+        Without this a day's work fills tens of gigabytes. What is in use is refused, and stays.
+        """
+        listed = json.loads(_output(["buildah", "containers", "--json"]) or "null") or []
+        ours = [each["id"] for each in listed if each["imagename"].startswith(PREFIX)]
+        for command in (["rm", *ours] if ours else [], ["rmi", replaced] if replaced else []):
+            if command:
+                subprocess.run(
+                    ["buildah", *command], check=False, capture_output=True, timeout=_TIMEOUT_S
+                )
 
     def image_id(self, reference: str) -> str:
         """Return the id of an image of the local store, or an empty string."""
