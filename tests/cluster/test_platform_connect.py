@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import secrets
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from autonoe.errors import AutonoeError
 from autonoe.identity.client import OpenBaoClient
@@ -47,11 +49,23 @@ def openbao(tmp_path: Path) -> Iterator[OpenBaoClient]:
         running.wait(10)
 
 
-def connect(cluster: Cluster, client: OpenBaoClient, instance: str, token: str) -> str:
+@pytest.fixture
+def api_server(cluster: Cluster, tmp_path: Path) -> list[str]:
+    """Return where an OpenBao outside of the cluster finds the API server."""
+    config = yaml.safe_load(cluster.kubeconfig.read_text())["clusters"][0]["cluster"]
+    authority = tmp_path / "ca.pem"
+    if "certificate-authority-data" in config:
+        authority.write_bytes(base64.b64decode(config["certificate-authority-data"]))
+    else:
+        authority = cluster.kubeconfig.parent / config["certificate-authority"]
+    return ["--kubernetes-host", config["server"], "--kubernetes-ca", str(authority)]
+
+
+def connect(cluster: Cluster, client: OpenBaoClient, instance: str, token: str, *more: str) -> str:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "autonoe", "platform", "connect", "--json"),
-            *("--instance", instance, "--openbao-url", client.url),
+            *("--instance", instance, "--openbao-url", client.url, *more),
         ],
         env={**cluster.environment(), "AUTONOE_HELM": cluster.tool("helm"), "BAO_TOKEN": token},
         capture_output=True,
@@ -63,7 +77,7 @@ def connect(cluster: Cluster, client: OpenBaoClient, instance: str, token: str) 
 
 
 def test_openbao_learns_the_cluster_and_the_services_keys(
-    cluster: Cluster, openbao: OpenBaoClient
+    cluster: Cluster, openbao: OpenBaoClient, api_server: list[str]
 ) -> None:
     instance = f"g{secrets.token_hex(3)}"
     keys = {"platform-access-key": "access", "platform-secret-key": secrets.token_hex(20)}
@@ -77,10 +91,10 @@ def test_openbao_learns_the_cluster_and_the_services_keys(
     }
     cluster.apply(namespace, secret)
     try:
-        printed = connect(cluster, openbao, instance, openbao.token)
+        printed = connect(cluster, openbao, instance, openbao.token, *api_server)
         assert json.loads(printed) == {"keys": ["s3"]}
         assert keys["platform-secret-key"] not in printed
-        again = connect(cluster, openbao, instance, openbao.token)
+        again = connect(cluster, openbao, instance, openbao.token, *api_server)
         assert json.loads(again) == {"keys": ["s3"]}
     finally:
         cluster.kubectl("delete", "namespace", f"{instance}-platform", "--wait=false")

@@ -167,6 +167,13 @@ def uninstall(on: Platform, *, only: tuple[str, ...], as_json: bool, yes: bool) 
     required=True,
     help="OpenBao as this machine reaches it, such as a port-forward's http://127.0.0.1:8200.",
 )
+@click.option("--kubernetes-host", default="", help="API server, for an OpenBao outside of it.")
+@click.option(
+    "--kubernetes-ca",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Certificate of the API server's authority, with --kubernetes-host.",
+)
+@click.option("--inside-url", default="", help="OpenBao as pods reach it. [its Service]")
 @click.option("--user-prefix", default="u-", show_default=True, help="Of people's namespaces.")
 @click.option("--project-prefix", default="p-", show_default=True, help="Of projects'.")
 @_options
@@ -176,6 +183,9 @@ def connect_command(
     only: tuple[str, ...],
     as_json: bool,
     openbao_url: str,
+    kubernetes_host: str,
+    kubernetes_ca: Path | None,
+    inside_url: str,
     user_prefix: str,
     project_prefix: str,
 ) -> None:
@@ -187,8 +197,15 @@ def connect_command(
             "BAO_TOKEN holds no token.",
             hint="read -rs BAO_TOKEN; export BAO_TOKEN: then no history keeps it.",
         )
-    inside = f"http://openbao.{on.site.instance}-platform.svc:8200"
-    known = connect.identity(on.site, inside, (user_prefix, project_prefix))
+    if bool(kubernetes_host) != (kubernetes_ca is not None):
+        raise InvalidInputError("--kubernetes-host and --kubernetes-ca go together.")
+    known = connect.identity(
+        on.site,
+        inside_url or f"http://openbao.{on.site.instance}-platform.svc:8200",
+        (user_prefix, project_prefix),
+        kubernetes_host=kubernetes_host,
+        kubernetes_ca=kubernetes_ca.read_text() if kubernetes_ca else "",
+    )
     client = OpenBaoClient(openbao_url.rstrip("/"), token=token)
     written = connect.connect(client, on.cluster, known)
     if as_json:

@@ -29,7 +29,14 @@ _KEYS: dict[_Service, tuple[str, dict[str, str]]] = {
 """Service to the Secret with its administrator's keys, and which of its entries they are."""
 
 
-def identity(site: Site, openbao_url: str, prefixes: tuple[str, str]) -> ClusterIdentity:
+def identity(
+    site: Site,
+    openbao_url: str,
+    prefixes: tuple[str, str],
+    *,
+    kubernetes_host: str = "",
+    kubernetes_ca: str = "",
+) -> ClusterIdentity:
     """Return what OpenBao has to know about this installation.
 
     Parameters
@@ -40,9 +47,19 @@ def identity(site: Site, openbao_url: str, prefixes: tuple[str, str]) -> Cluster
         Address of OpenBao within the cluster.
     prefixes : tuple of str
         With which the namespaces of people and of projects begin.
+    kubernetes_host, kubernetes_ca : str
+        Address of the API server and its authority's certificate (PEM), for an OpenBao or Vault
+        outside of this cluster; one inside finds both in its own pod.
     """
+    known = ClusterIdentity(openbao_url)
+    if kubernetes_host:
+        known = replace(
+            known,
+            kubernetes_host=kubernetes_host,
+            kubernetes_config={"kubernetes_ca_cert": kubernetes_ca, "disable_local_ca_jwt": True},
+        )
     return replace(
-        ClusterIdentity(openbao_url),
+        known,
         tenant_namespaces=tuple(f"{prefix}*" for prefix in prefixes),
         controller_namespace=f"{site.instance}-tenants",
         platform_namespace=f"{site.instance}-platform",
