@@ -12,8 +12,9 @@ import pytest
 
 from autonoe.waiting import wait_until
 from support.load import busy_factor
+from testbed import first_process, node_images, reach, traces
 from testbed import node as nodes
-from testbed import node_images, traces
+from testbed.errors import TestbedError
 from testbed.places import Node
 
 pytestmark = [pytest.mark.own_node, pytest.mark.timeout(900)]
@@ -78,7 +79,7 @@ def _leftovers(before: dict[str, set[str]], node: Node) -> dict[str, tuple[set[s
 
 
 def _first_process(node: Node) -> int:
-    pid = nodes.first_process(node)
+    pid = first_process.first_process(node)
     assert pid is not None
     return pid
 
@@ -92,8 +93,8 @@ def test_a_node_is_up_in_time_and_taken_down_leaves_nothing(
     took_s = time.monotonic() - began
     record_property("up_s", round(took_s, 1))
     assert took_s < limit_s, f"up after {took_s:.1f} s"
-    nodes.kubectl(node, "apply", "--filename=-", stdin=POD)
-    nodes.kubectl(node, "wait", "--for=condition=Ready", "pod/busy", "--timeout=60s")
+    reach.kubectl(node, "apply", "--filename=-", stdin=POD)
+    reach.kubectl(node, "wait", "--for=condition=Ready", "pod/busy", "--timeout=60s")
     changed = _leftovers(before, node)
     assert node.outer_link in changed["links"][0]
     assert any(node.cgroup in group for group in changed["groups"][0])
@@ -112,7 +113,7 @@ def test_a_killed_node_is_cleared_and_comes_up_again(
     node: Node, before: dict[str, set[str]]
 ) -> None:
     nodes.up(node, lambda _: None)
-    nodes.kubectl(node, "create", "namespace", "lost")
+    reach.kubectl(node, "create", "namespace", "lost")
     psutil.Process(_first_process(node)).send_signal(signal.SIGKILL)
     wait_until(lambda: not nodes.running(node), timeout_s=10, what="the node to end")
     assert nodes.status(node)["running"] is False
@@ -120,7 +121,7 @@ def test_a_killed_node_is_cleared_and_comes_up_again(
     nodes.up(node, lambda _: None)
 
     assert nodes.status(node)["ready"] is True
-    assert "lost" not in nodes.kubectl(node, "get", "namespaces")
+    assert "lost" not in reach.kubectl(node, "get", "namespaces")
     nodes.down(node)
     assert not _leftovers(before, node)
 
@@ -129,7 +130,7 @@ def test_a_node_that_cannot_start_says_why_and_leaves_nothing(
     node: Node, before: dict[str, set[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = Path(__file__).with_name("no-such-init.sh")
-    monkeypatch.setattr(nodes, "INIT", broken)
-    with pytest.raises(nodes.TestbedError, match="no-such-init"):
+    monkeypatch.setattr(first_process, "INIT", broken)
+    with pytest.raises(TestbedError, match="no-such-init"):
         nodes.up(node, lambda _: None)
     assert not _leftovers(before, node)

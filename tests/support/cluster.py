@@ -19,6 +19,7 @@ import yaml
 from autonoe.errors import UnavailableError
 from autonoe.waiting import wait_until
 from testbed import node as nodes
+from testbed import reach
 from testbed.places import REPOSITORY, Node
 
 IMPORT_VARIABLE = "AUTONOE_IMAGE_IMPORT"
@@ -187,7 +188,7 @@ class Cluster:
         """
         archive = archive.absolute()
         if self.node is not None:
-            nodes.import_image(self.node, archive)
+            reach.import_image(self.node, archive)
             return
         if archive in self._loaded:
             return
@@ -211,7 +212,7 @@ class Cluster:
         """
         if self.node is None:
             raise UnavailableError("Only the API server of the test cluster may be killed.")
-        return nodes.restart_api_server(self.node)
+        return reach.restart_api_server(self.node)
 
     def kill_container(self, namespace: str, pod: str, container: str) -> None:
         """Kill a container of a pod as a crash would; the kubelet starts it again.
@@ -225,7 +226,7 @@ class Cluster:
             raise UnavailableError("Only containers of the test cluster may be killed.")
         status = self.get("pod", pod, f"--namespace={namespace}")["status"]
         found = {each["name"]: each["containerID"] for each in status["containerStatuses"]}
-        nodes.kill_container(self.node, found[container])
+        reach.kill_container(self.node, found[container])
 
     def wait_ready(self, namespace: str, *pods: str, timeout_s: float = 60.0) -> None:
         """Wait until pods are Ready; a failure tells their states and events.

@@ -15,6 +15,7 @@ from autonoe.errors import AutonoeError
 
 from . import build as building
 from . import node as nodes
+from . import reach
 from .places import DEFAULT_STATE, Node
 
 EXTERNAL = "KUBECONFIG points at a cluster of yours: nothing is built or started."
@@ -80,7 +81,7 @@ def down(node: Node) -> None:
 def import_(node: Node, archives: tuple[Path, ...]) -> None:
     """Load OCI archives into the node; those that it holds already are left out."""
     for archive in archives:
-        loaded = nodes.import_image(node, archive.absolute())
+        loaded = reach.import_image(node, archive.absolute())
         _say(f"{archive.name}: {'loaded' if loaded else 'is there already'}")
 
 
@@ -96,14 +97,14 @@ def status(node: Node) -> None:
 @click.pass_obj
 def exec_(node: Node, command: tuple[str, ...]) -> None:
     """Run a command in the node's namespaces."""
-    sys.exit(subprocess.run(nodes.inside(node, *command), check=False).returncode)
+    sys.exit(subprocess.run(reach.inside(node, *command), check=False).returncode)
 
 
 @main.command(name="restart-apiserver")
 @click.pass_obj
 def restart_api_server(node: Node) -> None:
     """Kill the API server and wait until it is back."""
-    click.echo(f"back after {nodes.restart_api_server(node):.1f} s")
+    click.echo(f"back after {reach.restart_api_server(node):.1f} s")
 
 
 def _interrupt(*_: object) -> None:
