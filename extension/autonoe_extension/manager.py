@@ -56,9 +56,19 @@ class PlatformManager(LoggingConfigurable):
             outside = NotFoundError(
                 "This server belongs to no platform.", hint="Start it from the platform's link."
             )
-            return {"platform": False, "credentials": problem_view(outside), "agent": None}
-        state = self.agent.status()
-        return {"platform": True, "credentials": credentials_view(state), "agent": state}
+            found = {"platform": False, "credentials": problem_view(outside), "agent": None}
+        else:
+            state = self.agent.status()
+            found = {"platform": True, "credentials": credentials_view(state), "agent": state}
+        return {**found, "home": _home(Path(self.parent.root_dir))}
+
+
+def _home(folder: Path) -> dict[str, Any] | None:
+    """Return how full the home is; None where that cannot be told."""
+    try:
+        return home_disk.measure(folder).as_dict()
+    except OSError:
+        return None
 
 
 def find_manager(configurable: Any) -> PlatformManager | None:

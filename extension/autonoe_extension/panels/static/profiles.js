@@ -87,9 +87,14 @@ function startBox(steps, t) {
       return h("li", { class: failed ? "autonoe-warn" : "autonoe-ok" }, icon(failed ? "failed" : "ok"),
         h("div", {},
           h("p", {}, `${t(failed ? "profiles.failed" : "profiles.done")}: ${step.message}`),
-          failed && step.next ? h("p", { class: "autonoe-next" }, t("next", { hint: step.next })) : null,
+          failed && step.next ? h("p", { class: "autonoe-next" }, ...withCode(t("next", { hint: step.next }))) : null,
           step.detail ? h("details", {}, h("summary", {}, t("details")), h("pre", { tabindex: "0" }, step.detail)) : null));
     })));
+}
+
+// Backticks in our own hints mark what can be typed; the pieces are still set as text.
+function withCode(text) {
+  return text.split("`").map((piece, index) => (index % 2 ? h("code", {}, piece) : piece));
 }
 
 function amounts(resources, code, t) {
@@ -129,7 +134,7 @@ function profileRow(profile, offered, running, code, t) {
       h("p", {}, text(profile.description)),
       offered.limited ? h("p", { class: "autonoe-small" }, amounts(profile.resources, code, t)) : null,
       free?.text ? h("p", { class: "autonoe-small" }, free.text) : null,
-      free?.warning ? h("p", { class: "autonoe-small autonoe-warn" }, icon("failed"), ` ${free.warning}`) : null),
+      free?.warning ? h("p", { class: "autonoe-small autonoe-warn" }, icon("failed"), free.warning) : null),
     h("div", { class: "autonoe-actions" },
       h("a", { href: url, target: "_blank", rel: "noopener", "aria-label": t("profiles.open_label", { name: title }) }, t("profiles.open")), copy));
 }
