@@ -37,7 +37,8 @@ def run(settings: Path, port: int, kubeconfig: str | None) -> None:
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
     # One line for each event of each object would bury what was done.
-    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
+    for name in ("kopf.objects", "kopf.activities"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     tenancy = Tenancy.load(settings)
     Controller(Cluster.connect(kubeconfig), tenancy, accounts(tenancy)).run(port=port)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import Counter
@@ -70,6 +71,11 @@ def serve(metrics: Metrics, *, host: str, port: int) -> ThreadingHTTPServer:
 
         def _answer(self, status: int, text: str) -> None:
             body = text.encode()
+            # A probe that no longer waits is its own affair.
+            with contextlib.suppress(ConnectionError):
+                self._write(status, body)
+
+        def _write(self, status: int, body: bytes) -> None:
             self.send_response(status)
             self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))
