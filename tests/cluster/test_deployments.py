@@ -28,7 +28,7 @@ from support.tenant_pods import Tenant, tenant
 
 HERE = Path(__file__).parent
 TEXTS = ["Coltivazione di riso", "Produzione di software", "Allevamento di bovini"]
-WAIT_S = 240
+WAIT_S = 300
 RBAC = "rbac.authorization.k8s.io"
 
 

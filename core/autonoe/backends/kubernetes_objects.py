@@ -67,7 +67,7 @@ class KubernetesSettings(BaseSettings):
     serving_replicas: int = Field(1, ge=1, le=20)
     """Pods of one deployment. With two, a node can be drained without a pause."""
     serving_cpu: str = "1"
-    """Most CPU of one pod; a tenth of a core is reserved."""
+    """Most CPU of one pod; a fifth of a core is reserved."""
     serving_memory: str = "1Gi"
     """Most memory of one pod; a third of a GiB is reserved."""
     deployment_url: str = ""
@@ -271,7 +271,7 @@ class Builder:
             ],
             "ports": [{"name": "http", "containerPort": port, "protocol": "TCP"}],
             "resources": {
-                "requests": {"cpu": "100m", "memory": "320Mi"},
+                "requests": {"cpu": "200m", "memory": "320Mi"},
                 "limits": {
                     "cpu": self.settings.serving_cpu,
                     "memory": self.settings.serving_memory,
@@ -301,6 +301,8 @@ class Builder:
             *("--deployment", request.name, "--state-dir", _STATE),
             *("--key-file", f"{_KEYS_DIR}/{_KEYS_FILE}"),
             *(["--root-path", root] if root else []),
+            # a full node starts a client slowly, and each try that is cut off begins anew
+            *("--registry-timeout", "180"),
             *("--logs-to", self.logs_uri(request.name)),
             *("--logs-part", "predictions-$(AUTONOE_POD_NAME).parquet"),
             *(["--pseudonymise", "--pseudonym-secret"] if request.pseudonymise else []),

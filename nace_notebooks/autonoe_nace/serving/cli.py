@@ -40,6 +40,13 @@ def _default_state() -> Path:
 @click.option("--root-path", default="", help="Prefix that a proxy leaves on each path.")
 @click.option("--deployment", default="local", show_default=True, help="Name in the logs.")
 @click.option("--pseudonymise", is_flag=True, help="Log an HMAC of each text, not the text.")
+@click.option(
+    "--registry-timeout",
+    "registry_timeout_s",
+    default=60.0,
+    show_default=True,
+    help="Seconds to fetch a model in.",
+)
 @click.option("--logs-to", default="", help="s3://… or folder: send prediction logs there.")
 @click.option("--logs-part", default=PART, help="This server's file in each day of --logs-to.")
 @click.option(
