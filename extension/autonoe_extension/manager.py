@@ -9,6 +9,7 @@ from typing import Any
 from jupyter_core.paths import jupyter_runtime_dir
 from traitlets.config import LoggingConfigurable
 
+from autonoe import home_disk
 from autonoe.credentials.agent import CredentialAgent
 from autonoe.credentials.settings import AgentSettings
 from autonoe.errors import NotFoundError
@@ -56,11 +57,15 @@ class PlatformManager(LoggingConfigurable):
             outside = NotFoundError(
                 "This server belongs to no platform.", hint="Start it from the platform's link."
             )
-            found = {"platform": False, "credentials": problem_view(outside), "agent": None}
+            found: dict[str, Any] = {
+                "platform": False,
+                "credentials": problem_view(outside),
+                "agent": None,
+            }
         else:
             state = self.agent.status()
             found = {"platform": True, "credentials": credentials_view(state), "agent": state}
-        return {**found, "home": _home(Path(self.parent.root_dir))}
+        return {**found, "home": _home(Path.home())}
 
 
 def _home(folder: Path) -> dict[str, Any] | None:

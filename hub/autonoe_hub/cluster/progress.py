@@ -18,6 +18,8 @@ _EVERY_S = 1.0
 
 _STEPS = {"queued": 20, "volume_waiting": 25, "image_pulling": 40, "scheduled": 50, "starting": 80}
 
+_SAYS_LITTLE = {"queued", "unknown", "volume_unbound"}
+
 PREPARING = Reason("preparing", "Your namespace is being prepared.", "Nothing to do.", waiting=True)
 
 
@@ -33,25 +35,27 @@ async def why(spawner: Any) -> Reason:
     pod = found and found.pods.get(f"{spawner.namespace}/{spawner.pod_name}")
     if pod is None and not spawner.pod_asked_for:
         return PREPARING
-    return why_pending(pod, await _events(spawner, pod), await _quotas(spawner, pod))
+    own = await _events(spawner, spawner.pod_name)
+    found_reason = why_pending(pod, own, await _quotas(spawner, pod))
+    if pod is None or found_reason.code not in _SAYS_LITTLE:
+        return found_reason
+    # Only now: a volume that waits for its pod says so all the time, whatever the pod waits for.
+    volumes = [volume.get("persistentVolumeClaim") for volume in pod["spec"].get("volumes", [])]
+    for claim in filter(None, volumes):
+        own += await _events(spawner, claim["claimName"])
+    return why_pending(pod, own)
 
 
-async def _events(spawner: Any, pod: Any) -> list[dict[str, Any]]:
+async def _events(spawner: Any, name: str) -> list[dict[str, Any]]:
     # Listed while somebody waits, not watched: a watch of every namespace's events is what filled
     # other hubs' memory, and nobody reads them once the server runs.
-    volumes = (pod or {}).get("spec", {}).get("volumes", [])
-    claims = [volume.get("persistentVolumeClaim") for volume in volumes]
-    names = [spawner.pod_name, *(claim["claimName"] for claim in claims if claim)]
-    found: list[dict[str, Any]] = []
-    for name in names:
-        answer = await api.call(
-            "GET",
-            f"/api/v1/namespaces/{spawner.namespace}/events",
-            doing="read the events of your server",
-            query={"fieldSelector": f"involvedObject.name={name}", "limit": "200"},
-        )
-        found += answer.get("items") or []
-    return found
+    answer = await api.call(
+        "GET",
+        f"/api/v1/namespaces/{spawner.namespace}/events",
+        doing="read the events of your server",
+        query={"fieldSelector": f"involvedObject.name={name}", "limit": "200"},
+    )
+    return list(answer.get("items") or [])
 
 
 async def _quotas(spawner: Any, pod: Any) -> list[dict[str, Any]]:
