@@ -88,9 +88,10 @@ def _read_record(image: Image) -> dict[str, Any]:
 
 
 def _is_built(image: Image, record: dict[str, Any], fingerprint: str, engine: Engine) -> bool:
-    has_archive = image.kind == "internal" or (OUTPUT / f"{image.name}.tar").exists()
+    written = [OUTPUT / f"{image.name}.{suffix}" for suffix in ("tar", "cdx.json")]
+    has_output = image.kind == "internal" or all(path.exists() for path in written)
     same = record.get("fingerprint") == fingerprint
-    return same and has_archive and bool(engine.image_id(image.reference))
+    return same and has_output and bool(engine.image_id(image.reference))
 
 
 def _finish(image: Image, record: dict[str, Any], engine: Engine) -> None:
