@@ -33,15 +33,15 @@ def policies(tenancy: Tenancy, *, account: str) -> list[Object]:
     ]
 
 
-def _tenants(tenancy: Tenancy) -> Object:
+def _bounds(tenancy: Tenancy) -> list[tuple[str, str, str]]:
+    """Return what holds for tenants: the resource, what must be true of it, and why."""
     prefixes = (tenancy.user_prefix, tenancy.project_prefix)
     by_tenant = " || ".join(
         f"request.userInfo.username.startsWith('system:serviceaccount:{prefix}')"
         for prefix in prefixes
     )
     classes = json.dumps(list(tenancy.priority_classes))
-    core: Object = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"]}
-    rows = [
+    return [
         (
             "services",
             "object.spec.?type.orValue('ClusterIP') == 'ClusterIP'",
@@ -87,6 +87,11 @@ def _tenants(tenancy: Tenancy) -> Object:
             "a claim may not name its volume, which may be somebody's old one",
         ),
     ]
+
+
+def _tenants(tenancy: Tenancy) -> Object:
+    rows = _bounds(tenancy)
+    core: Object = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"]}
     return {
         "failurePolicy": "Fail",
         "matchConstraints": {
