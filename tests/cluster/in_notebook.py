@@ -45,7 +45,10 @@ async def run(kernel: str, code: str) -> str:
     await socket.write_message(json.dumps(message))
     printed = ""
     while True:
-        reply = json.loads(await socket.read_message() or "{}")
+        received = await socket.read_message()
+        if received is None:
+            raise SystemExit("The server closed the connection to the kernel.")
+        reply = json.loads(received)
         if reply.get("parent_header", {}).get("msg_id") != identifier:
             continue
         if reply["msg_type"] == "stream":
