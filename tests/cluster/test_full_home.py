@@ -45,7 +45,7 @@ def test_a_server_starts_with_a_full_home(cluster: Cluster, namespace: str) -> N
                     "name": "fill",
                     "image": IMAGE,
                     "imagePullPolicy": "IfNotPresent",
-                    "command": ["sh", "-c", "cat /dev/zero > /home/jovyan/data; exit 0"],
+                    "command": ["sh", "-c", "cat /dev/zero > $HOME/data; exit 0"],
                     "securityContext": SECURITY,
                     "volumeMounts": [home],
                 }

@@ -173,18 +173,6 @@ def site_values(
     """Return the layer that a site writes itself: addresses, login, its profiles."""
     assert companions.login is not None
     names = companions.names
-    api_servers = [
-        {
-            "to": [{"ipBlock": {"cidr": f"{address}/32"}}],
-            "ports": [{"port": port}],
-        }
-        for address, port in cluster.api_servers
-    ]
-    tenants = {"namespaceSelector": {"matchLabels": {"autonoe.dev/tenant": "user"}}}
-    servers = {"podSelector": {"matchLabels": {"component": "singleuser-server"}}}
-    platform = {
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": names.platform}}
-    }
     return {
         "custom": {
             "autonoe": {
@@ -223,11 +211,7 @@ def site_values(
             },
             "extraEnv": {"AUTONOE_SITE_FILE": "/etc/autonoe/site.yaml"},
             "networkPolicy": {
-                "egress": [
-                    {"to": [{**tenants, **servers}], "ports": [{"port": 8888}]},
-                    {"to": [platform], "ports": [{"port": 8200}]},
-                    *api_servers,
-                ]
+                "egress": _hub_egress(cluster, names.platform),
             },
         },
         # Every image is on the test node already, and the pause image is not.
@@ -243,6 +227,21 @@ def site_values(
         },
         "cull": {"timeout": 3600},
     }
+
+
+def _hub_egress(cluster: Cluster, platform: str) -> list[dict[str, Any]]:
+    """Return where the hub may go: people's servers, OpenBao, and the API server's addresses."""
+    tenants = {"namespaceSelector": {"matchLabels": {"autonoe.dev/tenant": "user"}}}
+    servers = {"podSelector": {"matchLabels": {"component": "singleuser-server"}}}
+    named = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": platform}}}
+    return [
+        {"to": [{**tenants, **servers}], "ports": [{"port": 8888}]},
+        {"to": [named], "ports": [{"port": 8200}]},
+        *(
+            {"to": [{"ipBlock": {"cidr": f"{address}/32"}}], "ports": [{"port": port}]}
+            for address, port in cluster.api_servers
+        ),
+    ]
 
 
 def _install(
