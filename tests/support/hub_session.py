@@ -90,7 +90,7 @@ class Hub:
         return self.api("POST", path, json={"user_options": user_options}, ok=False)
 
     def spawn(
-        self, user: str, name: str = "", *, timeout_s: float = 120, **user_options: Any
+        self, user: str, name: str = "", *, timeout_s: float = 300, **user_options: Any
     ) -> float:
         """Start a server and wait until it is ready; return the seconds that took."""
         began = time.monotonic()
@@ -99,7 +99,7 @@ class Hub:
         self.wait_ready(user, name, timeout_s=timeout_s)
         return time.monotonic() - began
 
-    def wait_ready(self, user: str, name: str = "", *, timeout_s: float = 120) -> None:
+    def wait_ready(self, user: str, name: str = "", *, timeout_s: float = 300) -> None:
         """Wait until a server is ready, and fail at once if its start fails."""
 
         def ready() -> bool:
