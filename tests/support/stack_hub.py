@@ -24,7 +24,7 @@ from support.z2jh_renderer import merged, render
 LAYERS = tuple(
     REPOSITORY / "helm-values" / "hub" / f"{name}.yaml" for name in ("base", "security", "profiles")
 )
-READY_WITHIN_S = 180
+READY_WITHIN_S = 300
 SERVICE = "tests"
 
 SCOPES = [
@@ -180,6 +180,8 @@ def site_values(
                 "userPrefix": names.user_prefix,
                 "projectPrefix": names.project_prefix,
                 "projectGroups": ["census"],
+                # The machine runs other tests as well.
+                "tenantTimeoutS": 180,
                 "addresses": {
                     "openbao": companions.openbao_url,
                     "s3": companions.s3_url,
@@ -218,7 +220,7 @@ def site_values(
         "prePuller": {"continuous": {"enabled": False}},
         # How often a server tells the hub when it was last active, in seconds; else 300.
         "singleuser": {
-            "startTimeout": 120,
+            "startTimeout": 300,
             "extraEnv": {
                 "JUPYTERHUB_ACTIVITY_INTERVAL": "2",
                 # The forge of the tests has a certificate of nobody's (support.forge).
