@@ -82,12 +82,11 @@ class SpawnPage(Localised, SpawnHandler):  # type: ignore[misc]
 class ProfilesRoute(APIHandler):  # type: ignore[misc]
     """``GET /hub/api/profiles``: what the person may start, for the panel in their server."""
 
-    @web.authenticated
     async def get(self) -> None:
         """Answer the profiles with what is free for each, and where to choose."""
         user = self.current_user
-        if not hasattr(user, "spawner"):
-            raise web.HTTPError(403, "Profiles are those of a person, not of a service.")
+        if not hasattr(user, "spawner"):  # nobody, or a service
+            raise web.HTTPError(403, "Profiles are those of a person who is signed in.")
         spawner = user.spawner
         try:
             catalogue = spawner.open_catalogue()

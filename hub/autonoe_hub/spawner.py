@@ -163,6 +163,7 @@ class AccountSpawner(ProfileSpawner, LocalProcessSpawner):  # type: ignore[misc]
         if self.pid and processes.identity(self.pid) != self.identity:
             self.log.info("The server of %s (PID %s) is gone", self.user.name, self.pid)
             self.pid = 0
+            self._remove_home()
 
     async def _signal(self, sig: int) -> bool:
         # Without this check, a PID that passed on to another process would be signalled, by root at
@@ -197,9 +198,13 @@ class AccountSpawner(ProfileSpawner, LocalProcessSpawner):  # type: ignore[misc]
         started = await asyncio.to_thread(processes.descendants, self.pid) if self.pid else []
         await super().stop(now)
         await asyncio.to_thread(processes.end, started)
-        if self.home:
-            await asyncio.to_thread(shutil.rmtree, self.home, ignore_errors=True)
-            self.home = ""
+        await asyncio.to_thread(self._remove_home)
+
+    def _remove_home(self) -> None:
+        """Remove the temporary home, if this server had one."""
+        place, self.home = self.home, ""
+        if place:
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def _told(error: AutonoeError, status: int) -> SpawnException:

@@ -51,8 +51,21 @@ def test_with_one_profile_nobody_meets_a_form_unless_they_ask() -> None:
         refused = hub.start_by_api(OWNER, {"cpu": 1})
         assert refused.status_code == 400
         assert "share one machine" in refused.json()["message"]
-        hub.open_server(session)  # never a form on the way
+        server = hub.open_server(session)  # never a form on the way
         assert hub.server_process().environ()["AUTONOE_PROFILE_NAME"] == "python"
+        view = session.get(f"{server}autonoe/profile", timeout=60).json()
+        assert [profile["name"] for profile in view["offered"]["profiles"]] == ["python"]
+        assert view["offered"]["free"]["fr"]["python"]["text"].startswith("Libre")
+        assert view["running"]["profile"] == "python"
+
+
+def test_profiles_are_told_to_people_and_to_nobody_else() -> None:
+    with one_machine() as hub:
+        hub.start()
+        route = f"{hub.url}/hub/api/profiles"
+        assert hub.session().get(route, timeout=30).status_code == 403
+        assert hub.api("GET", "profiles").status_code == 403, "a service has no profiles"
+        assert hub.login().get(route, timeout=30).json()["spawn_url"] == "/hub/spawn"
 
 
 def test_repository_script_and_variables_are_there_when_the_server_is(tmp_path: Path) -> None:
