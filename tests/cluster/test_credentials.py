@@ -76,16 +76,16 @@ def test_a_worker_and_a_notebook_outlive_five_expiries(
     gate, service = _gate(ana, companions.s3_url)
     ana.cluster.apply(service)
     ana.start(gate, GATE, LOOP, IN_NOTEBOOK)
-    ana.cluster.wait_ready(ana.namespace, "gate")
+    ana.cluster.wait_ready(ana.namespace, "gate", timeout_s=180)
     seconds = str((EXPIRIES + 1) * TTL_S)
     ana.start(ana.worker("worker", ["python", "-I", "/scripts/boto3_loop.py", seconds]))
     ana.start(ana.notebook("notebook"))
-    ana.cluster.wait_ready(ana.namespace, "notebook", timeout_s=120)
+    ana.cluster.wait_ready(ana.namespace, "notebook", timeout_s=300)
     printed = ana.exec(
         "notebook", "python", "/scripts/in_notebook.py", "/scripts/boto3_loop.py", seconds,
         timeout_s=500,
     )  # fmt: skip
     _check(json.loads(printed))
     # The pod ends when its own container does: the sidecar keeps no job from being done.
-    ana.wait_succeeded("worker", timeout_s=120)
+    ana.wait_succeeded("worker", timeout_s=300)
     _check(json.loads(ana.logs("worker", "main")))

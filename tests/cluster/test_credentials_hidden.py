@@ -34,7 +34,7 @@ def test_nothing_secret_can_be_read_outside_of_the_pod(
         pod = ana.worker(role, ["sleep", "600"]) if role == "worker" else ana.notebook(role)
         agent = "autonoe-agent" if role == "worker" else "notebook"
         ana.start(pod, SCRIPT, Path(__file__).with_name("in_notebook.py"))
-        ana.cluster.wait_ready(ana.namespace, role, timeout_s=120)
+        ana.cluster.wait_ready(ana.namespace, role, timeout_s=300)
         secrets = _secrets(ana, role, agent)
         assert all(len(secret) > 20 for secret in secrets), "there is something to be found"
         here = f"--namespace={ana.namespace}"
@@ -62,7 +62,7 @@ def test_only_the_sidecar_holds_the_proof(
 ) -> None:
     with tenant(companions, enrolment, "ana") as ana:
         ana.start(ana.worker("worker", ["sleep", "600"]), SCRIPT)
-        ana.cluster.wait_ready(ana.namespace, "worker")
+        ana.cluster.wait_ready(ana.namespace, "worker", timeout_s=180)
         shown = ana.exec("worker", "sh", "-c", f"cat {PROOF_FILE} || echo none", container="main")
         assert shown.strip() == "none"
         # The shared folder gives way to whoever is in the pod, and to writers never.

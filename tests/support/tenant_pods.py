@@ -90,7 +90,7 @@ class Tenant:
             "env": [*ours.env, {"name": "HOME", "value": "/home/jovyan"}],
             "readinessProbe": {
                 "exec": {"command": ["python", "-c", _ANSWERS]},
-                "periodSeconds": 2,
+                "periodSeconds": 5,
                 "timeoutSeconds": 10,
             },
             "securityContext": _CLOSED,
