@@ -29,6 +29,8 @@ from support.tenant_pods import Tenant, tenant
 HERE = Path(__file__).parent
 TEXTS = ["Coltivazione di riso", "Produzione di software", "Allevamento di bovini"]
 WAIT_S = 300
+NO_MODEL = "models:/none@champion"
+"""For what ends before a model is fetched."""
 RBAC = "rbac.authorization.k8s.io"
 
 
@@ -63,7 +65,7 @@ def ana(companions: Companions, enrolment: ClusterEnrolment) -> Iterator[Tenant]
 def model_uri(ana: Tenant) -> str:
     """Train, track and register a model from the person's pod; returns its address."""
     name = f"deployed-{ana.name}"
-    return ana.exec("desk", "python", "/scripts/train_small.py", name, timeout_s=240).strip()
+    return ana.exec("desk", "python", "/scripts/train_small.py", name, timeout_s=500).strip()
 
 
 @pytest.fixture(scope="module")
@@ -209,9 +211,7 @@ def test_predictions_reach_the_bucket_by_themselves(
     assert ask(ana, logs=made.log_folder) == 2 * len(TEXTS)
 
 
-def test_why_it_does_not_start_is_told_in_words(
-    ana: Tenant, backend: KubernetesBackend, model_uri: str
-) -> None:
+def test_why_it_does_not_start_is_told_in_words(ana: Tenant, backend: KubernetesBackend) -> None:
     quota = {
         "apiVersion": "v1",
         "kind": "ResourceQuota",
@@ -221,16 +221,14 @@ def test_why_it_does_not_start_is_told_in_words(
     ana.cluster.apply(quota)
     try:
         with pytest.raises(AutonoeError, match="compute") as caught:
-            backend.deploy(DeploymentRequest("too-large", model_uri), wait_s=20)
+            backend.deploy(DeploymentRequest("too-large", NO_MODEL), wait_s=20)
     finally:
         ana.cluster.kubectl("delete", "resourcequota", "compute", f"--namespace={ana.namespace}")
     assert caught.value.code == "deployment_failed"
     backend.undeploy("too-large")
 
 
-def test_something_else_of_that_name_is_left_alone(
-    ana: Tenant, backend: KubernetesBackend, model_uri: str
-) -> None:
+def test_something_else_of_that_name_is_left_alone(ana: Tenant, backend: KubernetesBackend) -> None:
     service = {
         "apiVersion": "v1",
         "kind": "Service",
@@ -239,7 +237,7 @@ def test_something_else_of_that_name_is_left_alone(
     }
     ana.cluster.apply(service)
     with pytest.raises(ConflictError, match="taken"):
-        backend.deploy(DeploymentRequest("taken", model_uri), wait_s=0)
+        backend.deploy(DeploymentRequest("taken", NO_MODEL), wait_s=0)
     assert [o["kind"] for o in objects(ana, "taken")] == []
 
 
