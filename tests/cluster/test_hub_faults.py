@@ -6,6 +6,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -115,18 +117,22 @@ def test_a_killed_hub_loses_no_server_and_is_back_within_ten_seconds(
     assert away < 10 * busy_factor()
 
 
-def _cull(hub: Hub, timeout_s: int) -> None:
-    """Let the hub's own culler look once; it ends what was idle for longer."""
-    subprocess.run(
+@contextmanager
+def _culler(hub: Hub, timeout_s: int) -> Iterator[None]:
+    """Let the hub's own culler look once, at servers idle for longer; it ends with the block."""
+    process = subprocess.Popen(
         [
             *(sys.executable, "-m", "jupyterhub_idle_culler", f"--url={hub.url}/hub/api"),
-            *(f"--timeout={timeout_s}", "--cull-every=0", "--api-page-size=200"),
+            *(f"--timeout={timeout_s}", "--cull-every=9999"),
         ],
-        env={"JUPYTERHUB_API_TOKEN": hub.token, "PATH": ""},
-        check=True,
-        capture_output=True,
-        timeout=60,
+        env={"JUPYTERHUB_API_TOKEN": hub.token, "PATH": "/usr/bin:/bin"},
+        stderr=subprocess.DEVNULL,
     )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
 
 
 def test_culling_spares_a_busy_kernel_and_ends_an_idle_server(hub: Hub) -> None:
@@ -142,8 +148,8 @@ def test_culling_spares_a_busy_kernel_and_ends_an_idle_server(hub: Hub) -> None:
 
     # Long enough for what each of them did at its start to be forgotten.
     wait_until(lambda: idle_for("nils", 20), timeout_s=120, what="nils to be idle")
-    _cull(hub, 19)
-    wait_until(lambda: not hub.pods("nils"), timeout_s=60, what="the idle server to end")
+    with _culler(hub, 19):
+        wait_until(lambda: not hub.pods("nils"), timeout_s=90, what="the idle server to end")
     assert hub.pods("maja")
     assert not idle_for("maja", 19)
     interrupt = (
@@ -153,7 +159,7 @@ def test_culling_spares_a_busy_kernel_and_ends_an_idle_server(hub: Hub) -> None:
     )
     hub.run("maja", "python", "-c", interrupt % kernel)
     wait_until(lambda: idle_for("maja", 20), timeout_s=120, what="maja to be idle")
-    _cull(hub, 19)
-    wait_until(lambda: not hub.pods("maja"), timeout_s=60, what="the freed server to end")
+    with _culler(hub, 19):
+        wait_until(lambda: not hub.pods("maja"), timeout_s=90, what="the freed server to end")
     for person in ("maja", "nils"):
         hub.remove_user(person)
