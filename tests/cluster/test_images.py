@@ -33,6 +33,8 @@ VERSIONS = {
 }
 # A GPU's image is 6 GB, and no test deploys it; tests/images reads its Dockerfile.
 NOT_DEPLOYED = {"base", "jupyter-gpu", "dask-operator"}
+# Copies inside another package (bleach): Python does not see them, a scanner should.
+VENDORED = {"html5lib"}
 CATALOGUE = catalogue.images()
 DEPLOYED = [
     name
@@ -136,7 +138,7 @@ for found in distributions(): print("pypi", found.name, found.version)'
         elif words[0] == "pypi":
             inside.add(("pypi", re.sub(r"[-_.]+", "-", words[1]).lower(), words[2]))
     assert len(inside) > 60
-    assert inside == listed(name)
+    assert inside == {found for found in listed(name) if found[1] not in VENDORED}
 
 
 def quoted(word: str) -> str:
