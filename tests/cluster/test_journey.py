@@ -57,7 +57,7 @@ def _log_in(page: Page, stack: Stack) -> None:
     page.locator("select").first.select_option("userpass")
     page.get_by_label("Username").fill(PERSON)
     page.get_by_label("Password").fill(login.passwords[PERSON])
-    page.get_by_role("button", name=re.compile("sign in", re.I)).click()
+    page.locator("#auth-submit").click()
     page.wait_for_url(re.compile(r"/hub/(spawn|home)|/user/"))
 
 
