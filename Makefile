@@ -31,7 +31,8 @@ cluster: dev ## start a one-node Kubernetes for tests; the first time builds it,
 cluster-down: dev ## end that Kubernetes and remove everything of it; what was built is kept
 	@.venv/bin/python -m tests.testbed down
 
-test-cluster: dev cluster images ## run the tests on Kubernetes: ours, or the one KUBECONFIG names
+test-cluster: dev cluster ## run the tests on Kubernetes: ours, or the one KUBECONFIG names
+	@$(MAKE) --no-print-directory images ARGS= IMAGES=
 	@scripts/chromium.sh
 	.venv/bin/python -m pytest tests/cluster $(ARGS)
 
