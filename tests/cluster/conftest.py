@@ -12,6 +12,7 @@ from support import stack as stacks
 from support import stack_tenants
 from support.attackers import Scene, scene
 from support.cluster import Cluster
+from support.places import REPOSITORY
 from support.stack import Stack
 from support.stack_companions import Companions, deploy
 
@@ -24,7 +25,12 @@ def cluster() -> Cluster:
 
 @pytest.fixture(scope="session")
 def companions(cluster: Cluster) -> Iterator[Companions]:
-    """Deploy OpenBao, SeaweedFS, PostgreSQL and MLflow once, for all tests."""
+    """Deploy OpenBao, SeaweedFS, PostgreSQL and MLflow once, for all tests.
+
+    Whoever uses them starts pods of people beside them, so that those images come along.
+    """
+    for name in ("agent", "jupyter-python", "serving"):
+        cluster.import_image(REPOSITORY / "build" / "images" / f"{name}.tar")
     found = deploy(cluster, os.environ.get("AUTONOE_TEST_INSTANCE", "autonoe"))
     try:
         yield found
