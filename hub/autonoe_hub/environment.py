@@ -33,7 +33,7 @@ _OWNERS = (
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 CONFIG_FOLDER = Path(__file__).parent / "jupyter"
-"""Defaults of JupyterLab: no news, no pop-up that asks about them."""
+"""What each server is told beside the extension's defaults: to keep tokens out of its log."""
 
 
 def complete(
