@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -177,12 +178,17 @@ def _was_tracked(stack: Stack, said: str) -> None:
     found = re.search(r"\b[0-9a-f]{32}\b", said)
     assert found is not None, said
     admin = stack.companions.generated["mlflow"]
-    answer = requests.get(
-        f"{stack.companions.local_mlflow}/api/2.0/mlflow/runs/get",
-        params={"run_id": found.group()},
-        auth=(admin["username"], admin["password"]),
-        timeout=30,
-    )
-    assert answer.ok, answer.text
-    tags = {tag["key"]: tag["value"] for tag in answer.json()["run"]["data"]["tags"]}
-    assert tags["mlflow.user"] == PERSON
+
+    def ask(path: str, **params: str) -> dict[str, Any]:
+        answer = requests.get(
+            f"{stack.companions.local_mlflow}/api/2.0/mlflow/{path}",
+            params=params,
+            auth=(admin["username"], admin["password"]),
+            timeout=30,
+        )
+        assert answer.ok, answer.text
+        return dict(answer.json())
+
+    run = ask("runs/get", run_id=found.group())["run"]["info"]
+    experiment = ask("experiments/get", experiment_id=run["experiment_id"])["experiment"]
+    assert (run["status"], experiment["name"]) == ("FINISHED", f"nace-{PERSON}")
