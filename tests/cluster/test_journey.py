@@ -12,6 +12,7 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
+from autonoe.errors import UnavailableError
 from autonoe.waiting import wait_until
 from autonoe_nace import notebooks
 from support import forge
@@ -113,13 +114,20 @@ def _executed(page: Page, hub: Hub, name: str) -> str:
         " 'wrong': [[o['ename'], o['evalue']] for o in wrong], 'said': '\\n'.join(said)}))"
     )
 
+    # Lab may be writing the file at this moment.
+    half_written = (UnavailableError,)
+
     def whole() -> str | None:
         page.keyboard.press("Control+s")
         found = json.loads(hub.run(PERSON, "python", "-c", script))
         assert not found["wrong"], f"{name}: {found['wrong']}"
         return f"{found['said']} " if not found["left"] else None
 
-    return str(wait_until(whole, timeout_s=600, what=f"the end of {name}", interval_s=2))
+    return str(
+        wait_until(
+            whole, timeout_s=600, what=f"the end of {name}", interval_s=2, ignoring=half_written
+        )
+    )
 
 
 @pytest.mark.timeout(1500)
