@@ -23,7 +23,7 @@ import urllib3
 
 from autonoe.backends.base import Deployment
 from autonoe.waiting import wait_until
-from autonoe_nace.logs.record import SCHEMA, LogRecord
+from autonoe_nace.logs.record import SCHEMA, LogRecord, conform
 from autonoe_nace.logs.store import PART, PartitionStore
 from autonoe_nace.logs.writer import SEGMENT_SUFFIX
 
@@ -180,7 +180,7 @@ def _merge(
         return
     rows = _table(list(records.values()))
     if before is not None:
-        rows = pa.concat_tables([before.select(_COLUMNS).cast(SCHEMA), rows])
+        rows = pa.concat_tables([conform(before), rows])
     order = pc.sort_indices(
         rows, [("time", "ascending"), ("request_id", "ascending"), ("position", "ascending")]
     )

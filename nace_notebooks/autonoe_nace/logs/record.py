@@ -8,8 +8,12 @@ import msgspec
 import pyarrow as pa
 
 
-class LogRecord(msgspec.Struct, forbid_unknown_fields=True):
-    """One logged prediction; with the model's id it can be replayed."""
+class LogRecord(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """One logged prediction; with the model's id it can be replayed.
+
+    What has a default may be missing in a line, and is left out of a new one when it is the
+    default: lines of older servers stay readable, and lines stay short.
+    """
 
     request_id: str
     position: int
@@ -33,6 +37,16 @@ class LogRecord(msgspec.Struct, forbid_unknown_fields=True):
     """Time in the server of the request that the record came with, in milliseconds."""
     error: str = ""
     """Code of the record's error; then there are no candidates."""
+    features: dict[str, str] = {}
+    """Side variables as sent (column to value); part of what a replay needs."""
+    stage: str = "model"
+    """What gave the first code: ``model``, or ``lookup`` for the rules engine."""
+    fallback_code: str = ""
+    """Code of a broader level that reached the wanted confidence; empty when there is none."""
+    top_k: int = 0
+    """Candidates that the client asked for; 0 when an older server did not log it."""
+    level: int = 0
+    """Level of ``codes`` (1 section to 5 subclass); 0 when an older server did not log it."""
 
 
 SCHEMA = pa.schema(
@@ -54,6 +68,34 @@ SCHEMA = pa.schema(
         ("auto", pa.bool_()),
         ("latency_ms", pa.float64()),
         ("error", pa.string()),
+        ("features", pa.map_(pa.string(), pa.string())),
+        ("stage", pa.string()),
+        ("fallback_code", pa.string()),
+        ("top_k", pa.int32()),
+        ("level", pa.int32()),
     ]
 )
 """Columns of the Parquet files; their folder adds ``date`` (UTC day, ``date=YYYY-MM-DD``)."""
+
+
+def conform(rows: pa.Table) -> pa.Table:
+    """Return rows of any earlier form of :data:`SCHEMA` in today's: what is new has its default.
+
+    Parameters
+    ----------
+    rows : Table
+        As read from a file of an older version; columns that are not known are left out.
+    """
+    defaults = LogRecord.__struct_defaults__
+    first = len(LogRecord.__struct_fields__) - len(defaults)
+    values = dict(zip(LogRecord.__struct_fields__[first:], defaults, strict=True))
+    columns = []
+    for entry in SCHEMA:
+        if entry.name in rows.column_names:
+            columns.append(rows[entry.name].cast(entry.type))
+        else:
+            value = values[entry.name]
+            # a factory stands for an empty container
+            value = value if isinstance(value, str | int) else {}
+            columns.append(pa.repeat(pa.scalar(value, entry.type), len(rows)))
+    return pa.table(columns, schema=SCHEMA)
