@@ -12,7 +12,7 @@ from jupyter_server.extension.application import ExtensionApp
 from traitlets import Bool, Type
 from traitlets.config import Config
 
-from autonoe_extension import proxies
+from autonoe_extension import meter, proxies
 from autonoe_extension.activity import ActivityKeeper
 from autonoe_extension.examples import install_examples
 from autonoe_extension.handlers import ClosedPortHandler, ProfileHandler, StatusHandler
@@ -50,6 +50,7 @@ class AutonoeExtension(ExtensionApp):
         person configured wins over all of them.
         """
         self.update_config(_server_defaults())
+        self.update_config(meter.defaults())
         super().load_config_file(suppress_errors)
 
     def initialize_settings(self) -> None:
@@ -58,6 +59,7 @@ class AutonoeExtension(ExtensionApp):
         self.manager = self.manager_class(parent=self.serverapp)
         self.manager.start()
         self.settings["autonoe_manager"] = self.manager
+        meter.poll_without_activity()
         # `jupyter_server_proxy` loads after this extension (by name) and reads it from there.
         self.serverapp.update_config(proxies.server_config(self.manager.agent))
 
