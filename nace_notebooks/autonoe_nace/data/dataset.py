@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from autonoe_nace.nomenclature import Nomenclature
 from autonoe_nace.text import Preparation, rules_for
@@ -47,7 +47,8 @@ class DataReport:
         Rows of the source, and rows that became part of the data set.
     findings : dict of str to Finding
         ``empty_text``, ``no_information``, ``unknown_code``, ``coarsened_code``,
-        ``padded_code``, ``duplicate``, ``conflicting_label``, ``ragged_row``; absent when none.
+        ``padded_code``, ``duplicate``, ``conflicting_label``, ``missing_feature``,
+        ``ragged_row``; absent when none.
     notes : tuple of str
         Sentences about the whole file, such as an encoding that was guessed.
     """
@@ -102,6 +103,9 @@ class Dataset:
         What was read, left out and doubtful.
     source : str
         Where the texts come from, for the model's card.
+    features : mapping of str to tuple of str
+        Side variables by column name, one value a row in the order of ``texts``; ``""`` where the
+        source has none. Empty when no column was asked for.
     """
 
     texts: tuple[str, ...]
@@ -110,6 +114,7 @@ class Dataset:
     nomenclature: Nomenclature
     report: DataReport
     source: str = ""
+    features: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return the number of labelled texts."""
@@ -123,14 +128,28 @@ class Dataset:
             texts=tuple(self.texts[i] for i in chosen),
             codes=tuple(self.codes[i] for i in chosen),
             rows=tuple(self.rows[i] for i in chosen),
+            features={
+                name: tuple(values[i] for i in chosen) for name, values in self.features.items()
+            },
         )
+
+    def feature_rows(self) -> list[dict[str, str]]:
+        """Return the side variables of each text as ``{column: value}``, in the order of texts."""
+        if not self.features:
+            return [{} for _ in self.texts]
+        rows = zip(*self.features.values(), strict=True)
+        return [dict(zip(self.features, row, strict=True)) for row in rows]
 
     @property
     def sha256(self) -> str:
-        """Hash of texts and codes in their order."""
+        """Hash of texts, codes and side variables in their order."""
         digest = hashlib.sha256()
-        for text, code in zip(self.texts, self.codes, strict=True):
-            for value in (text, code):
+        columns: list[Sequence[str]] = [self.texts, self.codes]
+        for name in sorted(self.features):
+            digest.update(f"{name}\0".encode("utf-8", "surrogatepass"))
+            columns.append(self.features[name])
+        for row in zip(*columns, strict=True):
+            for value in row:
                 raw = value.encode("utf-8", "surrogatepass")
                 digest.update(len(raw).to_bytes(8, "big") + raw)
         return digest.hexdigest()
@@ -142,8 +161,9 @@ _TREATMENT = {
     "unknown_code": "left out: not in the nomenclature",
     "coarsened_code": "used with the deepest known code that it begins with",
     "padded_code": "used with the leading zero that the file's number format lost",
-    "duplicate": "used: same text and code as an earlier row",
-    "conflicting_label": "used: same text as another row with another code",
+    "duplicate": "used: same text, side variables and code as an earlier row",
+    "conflicting_label": "used: same text and side variables as another row with another code",
+    "missing_feature": "used: a side variable is empty",
     "ragged_row": "used: more or fewer fields than the header",
 }
 
@@ -159,6 +179,7 @@ def examine(
     notes: Sequence[str] = (),
     source: str = "",
     language: str = "",
+    features: Mapping[str, Sequence[str]] | None = None,
 ) -> Dataset:
     """Return the usable rows of ``texts`` and ``codes`` with the report on all of them.
 
@@ -180,16 +201,21 @@ def examine(
         Where the rows come from.
     language : str, optional
         Rules by which a text says something or nothing; those of the nomenclature by default.
+    features : mapping of str to sequence of str, optional
+        Side variables by column name, one value a row; ``""`` where there is none.
     """
+    columns = {name: list(values) for name, values in (features or {}).items()}
     sieve = _Sieve(nomenclature, language or nomenclature.language)
     sieve.found["ragged_row"] = list(ragged)
     width = max((len(code.strip()) for code in codes), default=0) if numeric_codes else 0
-    for row, text, raw in zip(numbers or range(1, len(texts) + 1), texts, codes, strict=True):
+    beside = zip(*columns.values(), strict=True) if columns else [()] * len(texts)
+    rows = numbers or range(1, len(texts) + 1)
+    for row, text, raw, values in zip(rows, texts, codes, beside, strict=True):
         code = raw.strip()
         if numeric_codes and len(code) == width - 1:
             code = f"0{code}"
             sieve.found["padded_code"].append(row)
-        sieve.add(row, text, code)
+        sieve.add(row, text, code, tuple(value.strip() for value in values))
     sieve.compare()
     unknown = len(sieve.found["unknown_code"])
     if unknown > MANY_UNKNOWN * len(texts):
@@ -199,25 +225,36 @@ def examine(
             "check --nomenclature and --code-column.",
         ]
     return Dataset(
-        texts=tuple(text for _, text, _, _ in sieve.kept),
-        codes=tuple(code for _, _, code, _ in sieve.kept),
-        rows=tuple(row for row, _, _, _ in sieve.kept),
+        texts=tuple(kept.text for kept in sieve.kept),
+        codes=tuple(kept.code for kept in sieve.kept),
+        rows=tuple(kept.row for kept in sieve.kept),
         nomenclature=nomenclature,
         report=DataReport(len(texts), len(sieve.kept), sieve.findings(), tuple(notes)),
         source=source,
+        features={
+            name: tuple(kept.features[i] for kept in sieve.kept) for i, name in enumerate(columns)
+        },
     )
 
 
+class _Kept(NamedTuple):
+    row: int
+    text: str
+    code: str
+    prepared: str
+    features: tuple[str, ...]
+
+
 class _Sieve:
-    """Sorts rows into those that can be used, (row, text, code, prepared), and findings."""
+    """Sorts rows into those that can be used and findings."""
 
     def __init__(self, nomenclature: Nomenclature, language: str) -> None:
-        self.kept: list[tuple[int, str, str, str]] = []
+        self.kept: list[_Kept] = []
         self.found: defaultdict[str, list[int]] = defaultdict(list)
         self._nomenclature = nomenclature
         self._prepare = Preparation(rules_for(language))
 
-    def add(self, row: int, text: str, code: str) -> None:
+    def add(self, row: int, text: str, code: str, features: tuple[str, ...]) -> None:
         """Judge one row by itself."""
         known = self._nomenclature.parse(code) if code else None
         if known is None and code:
@@ -232,18 +269,21 @@ class _Sieve:
         if known is None:
             self.found["unknown_code"].append(row)
         elif prepared:
-            self.kept.append((row, text, known, prepared))
+            self.kept.append(_Kept(row, text, known, prepared, features))
+            if not all(features):
+                self.found["missing_feature"].append(row)
 
     def compare(self) -> None:
-        """Find the rows that repeat or contradict another, by prepared text."""
-        codes: defaultdict[str, set[str]] = defaultdict(set)
-        seen: set[tuple[str, str]] = set()
-        for row, _, code, prepared in self.kept:
-            if (prepared, code) in seen:
-                self.found["duplicate"].append(row)
-            seen.add((prepared, code))
-            codes[prepared].add(code)
-        self.found["conflicting_label"] = [row for row, _, _, p in self.kept if len(codes[p]) > 1]
+        """Find the rows that repeat or contradict another, by prepared text and side variables."""
+        codes: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
+        for kept in self.kept:
+            said = (kept.prepared, *kept.features)
+            if kept.code in codes[said]:
+                self.found["duplicate"].append(kept.row)
+            codes[said].add(kept.code)
+        self.found["conflicting_label"] = [
+            kept.row for kept in self.kept if len(codes[kept.prepared, *kept.features]) > 1
+        ]
 
     def findings(self) -> dict[str, Finding]:
         """Return what was found, in a fixed order."""

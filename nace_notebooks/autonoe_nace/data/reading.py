@@ -21,6 +21,7 @@ def read_table(
     code_column: str = "code",
     where: Sequence[Condition] = (),
     language: str = "",
+    feature_columns: Sequence[str] = (),
 ) -> Dataset:
     """Return the labelled texts of the CSV or Parquet file at ``uri``, with the report on it.
 
@@ -36,13 +37,16 @@ def read_table(
         Rows to keep; the report counts these, by their numbers in the file.
     language : str, optional
         Language of the texts; that of the nomenclature by default.
+    feature_columns : sequence of str
+        Names of the columns that hold side variables.
 
     Raises
     ------
     InvalidInputError
         If the file or a column does not exist, or no row can be used.
     """
-    table = read_columns(uri, [text_column, code_column, *(c.column for c in where)])
+    conditions = [c.column for c in where]
+    table = read_columns(uri, [text_column, code_column, *feature_columns, *conditions])
     chosen = _chosen(table, where, uri)
     codes = table.columns[code_column]
     data = examine(
@@ -55,6 +59,10 @@ def read_table(
         notes=_notes(table, code_column, len(chosen), where),
         source=uri,
         language=language,
+        features={
+            name: [table.columns[name][i] for i in chosen]
+            for name in dict.fromkeys(feature_columns)
+        },
     )
     if not len(data):
         shown = ", ".join(repr(code) for code in list(dict.fromkeys(codes))[:_SHOWN])

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import snowballstemmer
 
 from autonoe.errors import InvalidInputError
+from autonoe_nace.text.features import FeatureTokens
 from autonoe_nace.text.rules import Rule, RuleSet
 
 Step = Callable[[str], str]
@@ -18,6 +20,9 @@ _LIGATURES = str.maketrans(
     {"\u0153": "oe", "\u00e6": "ae", "\u00f8": "o", "\u0142": "l", "\u0111": "d"}
 )
 """Letters that people also type as plain ones, and that Unicode does not decompose."""
+
+FEATURES_KEY = "features"
+"""Where ``preparation.json`` keeps the side variables, beside the rules."""
 
 MAX_CACHED_WORDS = 200_000
 """Words whose stem is remembered, at most: hostile texts must not make a server grow for ever."""
@@ -30,6 +35,8 @@ class Preparation:
     ----------
     rules : RuleSet
         What to do, in order.
+    features : FeatureTokens, optional
+        Side variables of the model, put after the prepared text.
 
     Examples
     --------
@@ -38,8 +45,9 @@ class Preparation:
     'grow cafe plant'
     """
 
-    def __init__(self, rules: RuleSet) -> None:
+    def __init__(self, rules: RuleSet, features: FeatureTokens | None = None) -> None:
         self.rules = rules
+        self.features = features or FeatureTokens(values={})
         cut = [rule.kind for rule in rules.rules].index("words")
         self._text_rules = [(rule, _text_step(rule)) for rule in rules.rules[:cut]]
         self._text_steps = [step for _, step in self._text_rules]
@@ -60,9 +68,46 @@ class Preparation:
                 out.append(kept)
         return " ".join(out)
 
-    def all(self, texts: Iterable[str]) -> list[str]:
-        """Return the prepared forms of ``texts``, in the same order."""
-        return [self(text) for text in texts]
+    @classmethod
+    def from_dict(cls, document: Any) -> Preparation:
+        """Return the preparation of a document written by :meth:`to_dict` (``preparation.json``).
+
+        Raises
+        ------
+        InvalidInputError
+            If the rules or the side variables in it are not valid.
+        """
+        if not isinstance(document, Mapping):
+            return cls(RuleSet.from_dict(document))
+        rules = {key: value for key, value in document.items() if key != FEATURES_KEY}
+        features = document.get(FEATURES_KEY)
+        known = FeatureTokens.from_dict(features) if features is not None else None
+        return cls(RuleSet.from_dict(rules), known)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the document that travels with a model: the rules, and side variables if any."""
+        document = self.rules.to_dict()
+        if self.features.values:
+            document[FEATURES_KEY] = self.features.to_dict()
+        return document
+
+    def all(
+        self, texts: Iterable[str], features: Iterable[Mapping[str, str]] | None = None
+    ) -> list[str]:
+        """Return the prepared forms of ``texts``, in the same order.
+
+        Parameters
+        ----------
+        texts : iterable of str
+            As people typed them.
+        features : iterable of mapping, optional
+            Side variables of each text, ``{column: value}``; their tokens follow the words.
+        """
+        prepared = [self(text) for text in texts]
+        if features is None or not self.features.values:
+            return prepared
+        append = self.features.append
+        return [append(text, given) for text, given in zip(prepared, features, strict=True)]
 
     def effects(self, texts: Iterable[str]) -> dict[str, int]:
         """Return, by rule name and in rule order, how many of ``texts`` the rule changed."""
