@@ -18,13 +18,21 @@ from mlflow.exceptions import MlflowException
 
 from autonoe.errors import AutonoeError, NotFoundError, UnavailableError
 from autonoe.names import slug
-from autonoe_nace.model.manifest import CARD_FILE, DATA_FILES, MANIFEST_FILE, Manifest
+from autonoe_nace.model.manifest import (
+    CARD_FILE,
+    DATA_FILES,
+    MANIFEST_FILE,
+    FileEntry,
+    Manifest,
+)
 
 MODEL_FILES = (*DATA_FILES, MANIFEST_FILE, CARD_FILE)
-"""The only files of a model folder that are ever logged or fetched."""
+"""The files that every model has; those of a richer model are in its manifest."""
 ARTIFACT_PATH = "model"
 ID_TAG = "autonoe.model_id"
 SHA_TAG = "autonoe.model_sha256"
+MANIFEST_TAG = "autonoe.manifest_sha256"
+"""SHA-256 of ``model.json``, which holds that of every other file: one hash pins the model."""
 _BATCH = 100
 
 
@@ -106,8 +114,9 @@ def track(
         run = client.create_run(experiment_id, run_name=run_name)
         run_id = run.info.run_id
         try:
-            _log(client, run_id, manifest, metrics, tags or {})
-            for name in MODEL_FILES:
+            pinned = FileEntry.of(model_dir / MANIFEST_FILE).sha256
+            _log(client, run_id, manifest, metrics, {**(tags or {}), MANIFEST_TAG: pinned})
+            for name in (*manifest.files, MANIFEST_FILE, CARD_FILE):
                 if (model_dir / name).exists():
                     client.log_artifact(run_id, str(model_dir / name), ARTIFACT_PATH)
             client.log_dict(run_id, dict(metrics), "evaluation.json")

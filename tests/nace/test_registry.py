@@ -106,9 +106,9 @@ def test_a_model_that_was_changed_in_the_store_is_refused(
     cut = tmp_path / "model.bin"
     cut.write_bytes((small_model / "model.bin").read_bytes()[:-7])
     MlflowClient().log_artifact(tracked.run_id, str(cut), "model")
-    folder, _ = registry.fetch(version.uri, tmp_path / "cache")
-    with pytest.raises(AutonoeError, match="damaged"):
-        NaceModel.load(folder)
+    with pytest.raises(AutonoeError, match="damaged") as caught:
+        registry.fetch(version.uri, tmp_path / "cache")
+    assert caught.value.code == "model_damaged"
 
 
 def test_another_manifest_than_the_registered_one_is_refused(
@@ -119,7 +119,7 @@ def test_another_manifest_than_the_registered_one_is_refused(
     manifest["hashes"]["model"] = "f" * 64
     (tmp_path / "model.json").write_text(json.dumps(manifest))
     MlflowClient().log_artifact(tracked.run_id, str(tmp_path / "model.json"), "model")
-    with pytest.raises(InvalidInputError, match="not the one that was registered"):
+    with pytest.raises(AutonoeError, match="not the one that was registered"):
         registry.fetch(version.uri, tmp_path / "cache")
 
 

@@ -1,0 +1,161 @@
+"""What may lie in a registered model's folder: judged by names, sizes and hashes, never by loading.
+
+Nothing here reads a format that can hold code. A pickle, a Python file or an ``MLmodel`` beside the
+native files is neither fetched nor looked at.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from autonoe_nace.model.manifest import CARD_FILE, MANIFEST_FILE, FileEntry, Manifest, damaged
+from autonoe_nace.registry.versions import Pins
+
+MAX_MODEL_BYTES = 16 << 30
+"""Largest model that is fetched, all files together."""
+MAX_MANIFEST_BYTES = 16 << 20
+MAX_CARD_BYTES = 1 << 20
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,60}\.(?:bin|json|npz|npy|parquet)")
+"""Names of native files: no folder, no leading dot, and no format that can hold code."""
+_MAX_FILES = 32
+_EXPANSION = 50
+"""Largest growth of an .npz when it is read. Sparse matrices reach about 10; a bomb, 1,000."""
+_SMALL_BYTES = 1 << 20
+_MEMBER = re.compile(r"[A-Za-z0-9_.-]{1,100}\.npy")
+_SOURCE = re.compile(r"(?:mlflow-artifacts:/(?!/)|(?:s3|gs|wasbs|abfss)://|file:/)\S+")
+"""No host in MLflow's own scheme and no http: MLflow would send that host this account's token."""
+
+
+def check_source(source: str) -> None:
+    """Refuse an address that MLflow would resolve to another model or to a plugin of its own.
+
+    Raises
+    ------
+    AutonoeError
+        ``model_damaged`` for anything but an object store, MLflow's proxy of one, or a folder.
+    """
+    if not _SOURCE.fullmatch(source) or ".." in source.split("/"):
+        raise damaged("the registry gives an address for it that is none of a store")
+
+
+def check_manifest(path: Path, pins: Pins) -> Manifest:
+    """Return the manifest in the file ``path`` if it is the one that was registered.
+
+    Raises
+    ------
+    AutonoeError
+        ``model_damaged`` if it is another, or names files that no native model has.
+    """
+    if not is_plain(path) or path.stat().st_size > MAX_MANIFEST_BYTES:
+        raise damaged(f"{MANIFEST_FILE} is missing, no plain file, or larger than any manifest")
+    if pins.manifest_sha256 and FileEntry.of(path).sha256 != pins.manifest_sha256:
+        raise damaged(f"its {MANIFEST_FILE} is not the one that was registered")
+    manifest = Manifest.read(path.parent)
+    if (manifest.hashes.get("model"), manifest.id) != (pins.sha256, pins.model_id):
+        raise damaged(f"its {MANIFEST_FILE} is not the one that was registered")
+    names = list(manifest.files)
+    if len(names) > _MAX_FILES or not all(_NAME.fullmatch(name) for name in names):
+        raise damaged(f"{MANIFEST_FILE} names files that no model has")
+    if MANIFEST_FILE in names:
+        raise damaged(f"{MANIFEST_FILE} names files that no model has")
+    if sum(entry.size for entry in manifest.files.values()) > MAX_MODEL_BYTES:
+        raise damaged(f"it is larger than {MAX_MODEL_BYTES >> 30} GiB")
+    return manifest
+
+
+def check_listing(manifest: Manifest, sizes: Mapping[str, int | None]) -> None:
+    """Compare what the store says about the files with the manifest, before anything is fetched.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        What should be there.
+    sizes : mapping of str to int or None
+        Bytes of each file by name; None where the store does not tell.
+
+    Raises
+    ------
+    AutonoeError
+        ``model_damaged`` if a file is missing or of another size.
+    """
+    for name, entry in manifest.files.items():
+        if name not in sizes or sizes[name] not in (None, entry.size):
+            raise damaged(f"{name} is missing or of the wrong size")
+
+
+def check_folder(folder: Path, manifest: Manifest, pins: Pins) -> None:
+    """Check every file that was fetched: plain, native, and the very bytes that were registered.
+
+    Raises
+    ------
+    AutonoeError
+        ``model_damaged`` with the first thing that is wrong.
+    """
+    known = {*manifest.files, MANIFEST_FILE, CARD_FILE}
+    for path in folder.iterdir():
+        if path.name not in known or not is_plain(path):
+            raise damaged("its folder holds something that is no file of a model")
+    manifest.check_files(folder)
+    if manifest.files["model.bin"].sha256 != pins.sha256:
+        raise damaged("its model.bin is not the one that was registered")
+    for name in manifest.files:
+        if name.endswith((".npz", ".npy")):
+            check_arrays(folder / name)
+
+
+def check_arrays(path: Path) -> None:
+    """Refuse an ``.npz`` or ``.npy`` that would grow beyond measure or holds Python objects.
+
+    Only headers are read: what an array says about itself, not the array.
+
+    Raises
+    ------
+    AutonoeError
+        ``model_damaged`` if it is none, too large when unpacked, or no plain array.
+    """
+    try:
+        if path.suffix == ".npy":
+            with path.open("rb") as stream:
+                _check_header(stream, path.name)
+            return
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            names = [member.filename for member in members]
+            if len(set(names)) != len(names) or not all(map(_MEMBER.fullmatch, names)):
+                raise damaged(f"{path.name} holds something other than arrays")
+            unpacked = sum(member.file_size for member in members)
+            if unpacked > max(_EXPANSION * path.stat().st_size, _SMALL_BYTES):
+                raise damaged(f"{path.name} would grow to {unpacked:,} bytes when it is read")
+            for member in members:
+                with archive.open(member) as stream:
+                    _check_header(stream, path.name)
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise damaged(f"{path.name} is no archive of arrays") from error
+
+
+def _check_header(stream: object, name: str) -> None:
+    version = np.lib.format.read_magic(stream)  # type: ignore[arg-type]
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }.get(version)
+    if read is None:
+        raise damaged(f"{name} is no archive of arrays")
+    _, _, dtype = read(stream)  # type: ignore[arg-type]
+    if dtype.hasobject:
+        raise damaged(f"{name} holds Python objects")
+
+
+def is_plain(path: Path) -> bool:
+    """Tell whether ``path`` is a file itself, and no link to one."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
