@@ -5,17 +5,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from autonoe.cli import print_json
 from autonoe.errors import InvalidInputError
+from autonoe_nace.cli_data import Columns, data_columns, read_labelled, report
 from autonoe_nace.cli_progress import ProgressBar
-
-if TYPE_CHECKING:
-    from autonoe_nace.data import Dataset
-    from autonoe_nace.nomenclature import Nomenclature
 
 _ELSEWHERE = {
     "serve": "autonoe_nace.serving.cli:serve",
@@ -46,32 +43,12 @@ def nace() -> None:
     """Code activities to NACE and its national versions."""
 
 
-def _columns(command: Any) -> Any:
-    for option in (
-        click.option(
-            "--where",
-            "conditions",
-            multiple=True,
-            metavar="COLUMN=VALUE",
-            help="Take only these rows; != for the others. May be repeated.",
-        ),
-        click.option(
-            "--code-column", default="code", show_default=True, help="Column of the codes."
-        ),
-        click.option(
-            "--text-column", default="text", show_default=True, help="Column of the texts."
-        ),
-    ):
-        command = option(command)
-    return command
-
-
 @nace.command()
 @click.option(
     "--data", metavar="F", help="CSV or Parquet, path or s3://; ATECO 2025 when left out."
 )
 @click.option("--output", required=True, metavar="DIR", help="Folder for the model.")
-@_columns
+@data_columns
 @click.option(
     "--nomenclature",
     metavar="NAME|FILE",
@@ -107,9 +84,7 @@ def _columns(command: Any) -> Any:
 def train(
     data: str | None,
     output: str,
-    text_column: str,
-    code_column: str,
-    conditions: tuple[str, ...],
+    columns: Columns,
     nomenclature: str | None,
     extra: tuple[str, ...],
     extra_text_column: str,
@@ -134,13 +109,12 @@ def train(
                 f"There is no default data for {tree.name}.", hint="Give a file with --data."
             )
         labelled = ateco()
-        _report("data", labelled)
+        report("data", labelled)
     else:
-        columns = (text_column, code_column)
-        labelled = _read("data", data, tree, columns, conditions, params.language)
-    columns = (extra_text_column, extra_code_column)
+        labelled = read_labelled("data", data, tree, columns, language=params.language)
+    beside = Columns(extra_text_column, extra_code_column, extra_where)
     parts = [
-        _read(f"extra {uri}", uri, tree, columns, extra_where, params.language) for uri in extra
+        read_labelled(f"extra {uri}", uri, tree, beside, language=params.language) for uri in extra
     ]
     with ProgressBar() as bar:
         model = train_model(labelled, params, tree, extra=parts, progress=bar)
@@ -224,14 +198,12 @@ def predict(
 @nace.command()
 @click.option("--model", required=True, metavar="DIR", help="Folder of the model.")
 @click.option("--data", required=True, metavar="F", help="CSV or Parquet, path or s3://.")
-@_columns
+@data_columns
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def evaluate(
     model: str,
     data: str,
-    text_column: str,
-    code_column: str,
-    conditions: tuple[str, ...],
+    columns: Columns,
     as_json: bool,
 ) -> None:
     """Measure a model on labelled texts that it did not learn from."""
@@ -239,9 +211,8 @@ def evaluate(
     from autonoe_nace.model import NaceModel
 
     loaded = NaceModel.load(model)
-    columns = (text_column, code_column)
     tree, language = loaded.nomenclature, loaded.manifest.language
-    labelled = _read("data", data, tree, columns, conditions, language)
+    labelled = read_labelled("data", data, tree, columns, language=language)
     result = judge(loaded, labelled)
     if as_json:
         print_json(result)
@@ -254,32 +225,3 @@ def evaluate(
             for k in ("top1", "top5")
         )
         click.echo(f"{level:>5}  {row['n']:>5}   {first:<20}  {five:<20}  {row['macro_f1']:.3f}")
-
-
-def _read(
-    name: str,
-    uri: str,
-    tree: Nomenclature,
-    columns: tuple[str, str],
-    conditions: Sequence[str],
-    language: str,
-) -> Dataset:
-    """Read labelled texts and say on stderr what was odd about them."""
-    from autonoe_nace.data import read_table
-    from autonoe_nace.data.conditions import Condition
-
-    data = read_table(
-        uri,
-        nomenclature=tree,
-        text_column=columns[0],
-        code_column=columns[1],
-        where=[Condition.parse(text) for text in conditions],
-        language=language,
-    )
-    _report(name, data)
-    return data
-
-
-def _report(name: str, data: Dataset) -> None:
-    for line in data.report.lines():
-        click.echo(f"{name}: {line}", err=True)
