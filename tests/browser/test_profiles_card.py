@@ -14,10 +14,11 @@ from playwright.sync_api import Page, Route, expect
 from autonoe.profiles.compile import panel_view
 from autonoe.profiles.sources import load
 from autonoe_extension.messages import catalogues
+from autonoe_extension.panels.card import script, style
 from autonoe_extension.profile_view import running_view
 from browser.test_credentials_card import CONTRAST
 from support.browser import Steps, chromium
-from support.card import PACKAGE, THEMES
+from support.card import THEMES
 
 pytestmark = pytest.mark.browser
 
@@ -69,11 +70,7 @@ def chrome() -> Iterator[Page]:
 @pytest.fixture
 def show(chrome: Page) -> Iterator[Show]:
     """Return a function that shows the card in a page of a Jupyter server."""
-    script = (PACKAGE / "panels/static/profiles.js").read_text(encoding="utf-8")
-    style = "".join(
-        (PACKAGE / f"panels/static/{name}.css").read_text(encoding="utf-8")
-        for name in ("credentials", "profiles")
-    )
+    module, css = script("profiles"), style("profiles")
 
     def load_card(
         answer: dict[str, Any] | None, *, theme: str = "light", language: str = "en"
@@ -83,11 +80,11 @@ def show(chrome: Page) -> Iterator[Show]:
         values = {"running": running, "messages": catalogues(), "language": language}
         shown = json.dumps(values).replace("<", "\\u003c")
         page = f"""<!doctype html><meta charset="utf-8"><style>{colours}</style>
-        <style>{style}</style><script id="jupyter-config-data" type="application/json">
+        <style>{css}</style><script id="jupyter-config-data" type="application/json">
         {{"baseUrl": "/user/ana/"}}</script>
         <body data-jp-theme-light="{str(theme == "light").lower()}"
         style="background: var(--jp-layout-color0)"><div id="card"></div><script type="module">
-        {re.sub(r"export default", "const widget =", script)}
+        {re.sub(r"export default", "const widget =", module)}
         const values = {shown};
         widget.render({{ model: {{ get: (name) => values[name], on() {{}}, off() {{}} }},
           el: document.getElementById("card") }});</script>"""

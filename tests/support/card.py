@@ -11,11 +11,10 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-import autonoe_extension
 from autonoe_extension.messages import catalogues
+from autonoe_extension.panels.card import script, style
 from autonoe_extension.panels.written_forms import written_forms
 
-PACKAGE = Path(autonoe_extension.__file__).parent
 THEMES = Path(sys.prefix) / "share/jupyter/lab/themes/@jupyterlab"
 
 
@@ -52,8 +51,6 @@ def show(
     language: str = "en",
 ) -> None:
     """Load the card with ``state``; ``window.model`` is the widget's model in the page."""
-    style = (PACKAGE / "panels/static/credentials.css").read_text(encoding="utf-8")
-    script = (PACKAGE / "panels/static/credentials.js").read_text(encoding="utf-8")
     colours = (THEMES / f"theme-{theme}-extension/index.css").read_text(encoding="utf-8")
     values = {
         "view": state,
@@ -64,10 +61,10 @@ def show(
     }
     is_light = str(theme == "light").lower()
     page.set_content(
-        f"""<!doctype html><meta charset="utf-8"><style>{colours}</style><style>{style}</style>
+        f"""<!doctype html><meta charset="utf-8"><style>{colours}</style><style>{style()}</style>
         <body data-jp-theme-light="{is_light}" style="background: var(--jp-layout-color0)">
         <div id="card"></div><script type="module">
-        {re.sub(r"export default", "const widget =", script)}
+        {re.sub(r"export default", "const widget =", script("credentials"))}
         const values = {json.dumps(values).replace("<", chr(92) + "u003c")};
         const heard = {{}};
         window.model = {{

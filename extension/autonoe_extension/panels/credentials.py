@@ -5,45 +5,37 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import anywidget
 import traitlets
 
 from autonoe.errors import AutonoeError
 from autonoe_extension.credentials_view import credentials_view, problem_view
-from autonoe_extension.messages import LANGUAGES, catalogues
 from autonoe_extension.panels.access_test import AccessTest
 from autonoe_extension.panels.agent_client import agent_status
+from autonoe_extension.panels.card import Card, script, style
 from autonoe_extension.panels.written_forms import written_forms
 
-_STATIC = Path(__file__).parent / "static"
 
-
-class CredentialsPanel(anywidget.AnyWidget):
+class CredentialsPanel(Card):
     """One card: who am I, what may I reach, for how long, and does it work.
 
     The traits hold names and times, never a key or a token: a notebook may save them.
     """
 
-    _esm = _STATIC / "credentials.js"
-    _css = _STATIC / "credentials.css"
+    _esm = script("credentials")
+    _css = style()
 
     view = traitlets.Dict().tag(sync=True)
     test = traitlets.Dict({"state": "idle"}).tag(sync=True)
     equivalents: traitlets.List[Any] = traitlets.List().tag(sync=True)
-    messages = traitlets.Dict().tag(sync=True)
-    language = traitlets.Unicode("").tag(sync=True)
 
     _running: AccessTest | None = None
 
     def __init__(self, language: str = "") -> None:
         view = _read_view()
-        super().__init__(
-            view=view, equivalents=written_forms(view), messages=catalogues(), language=language
-        )
+        super().__init__(language, view=view, equivalents=written_forms(view))
         self.on_msg(self._on_message)
 
     def refresh(self) -> None:
@@ -82,8 +74,6 @@ def credentials(language: str = "") -> CredentialsPanel:
     ValueError
         If there are no texts in ``language``.
     """
-    if language and language not in LANGUAGES:
-        raise ValueError(f"The panel speaks {', '.join(LANGUAGES)}; not {language!r}.")
     return CredentialsPanel(language)
 
 

@@ -1,41 +1,7 @@
 // The profiles card. Everything that comes from a catalogue is set as text, never as markup;
 // pictures are shown as images, where scripts do not run.
 
-const SVG = "http://www.w3.org/2000/svg";
-const ICONS = { ok: "M4 12.5l5 5L20 6.5", failed: "M12 3L2 21h20L12 3zm0 6v6m0 3v.5", busy: "M12 3a9 9 0 1 0 9 9" };
 const UNITS = ["cpu", "memory_gib", "gpu"];
-
-function h(tag, attributes, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes || {})) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (value === true) element.setAttribute(name, "");
-    else if (value !== false && value != null) element.setAttribute(name, value);
-  }
-  element.append(...children.filter((child) => child != null));
-  return element;
-}
-
-function icon(name) {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  svg.setAttribute("class", `autonoe-icon autonoe-icon-${name}`);
-  const path = document.createElementNS(SVG, "path");
-  path.setAttribute("d", ICONS[name]);
-  svg.append(path);
-  return svg;
-}
-
-function chooseLanguage(model) {
-  const catalogues = model.get("messages");
-  const wanted = [model.get("language"), document.documentElement.lang, navigator.language, "en"];
-  const code = wanted.map((tag) => (tag || "").slice(0, 2)).find((tag) => catalogues[tag]) || "en";
-  const texts = { ...catalogues.en, ...catalogues[code] };
-  const t = (key, values) =>
-    (texts[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => String(values?.[name] ?? ""));
-  return { code, t };
-}
 
 function number(value, code, digits = 1) {
   return value.toLocaleString(code, { maximumFractionDigits: digits });
@@ -84,17 +50,12 @@ function startBox(steps, t) {
     h("h4", {}, t("profiles.start")),
     h("ul", { class: "autonoe-steps" }, ...steps.map((step) => {
       const failed = step.state === "failed";
-      return h("li", { class: failed ? "autonoe-warn" : "autonoe-ok" }, icon(failed ? "failed" : "ok"),
+      return h("li", { class: failed ? "autonoe-warn" : "autonoe-ok" }, icon(failed ? "warn" : "ok"),
         h("div", {},
           h("p", {}, `${t(failed ? "profiles.failed" : "profiles.done")}: ${step.message}`),
           failed && step.next ? h("p", { class: "autonoe-next" }, ...withCode(t("next", { hint: step.next }))) : null,
           step.detail ? h("details", {}, h("summary", {}, t("details")), h("pre", { tabindex: "0" }, step.detail)) : null));
     })));
-}
-
-// Backticks in our own hints mark what can be typed; the pieces are still set as text.
-function withCode(text) {
-  return text.split("`").map((piece, index) => (index % 2 ? h("code", {}, piece) : piece));
 }
 
 function amounts(resources, code, t) {
@@ -134,7 +95,7 @@ function profileRow(profile, offered, running, code, t) {
       h("p", {}, text(profile.description)),
       offered.limited ? h("p", { class: "autonoe-small" }, amounts(profile.resources, code, t)) : null,
       free?.text ? h("p", { class: "autonoe-small" }, free.text) : null,
-      free?.warning ? h("p", { class: "autonoe-small autonoe-warn" }, icon("failed"), free.warning) : null),
+      free?.warning ? h("p", { class: "autonoe-small autonoe-warn" }, icon("warn"), free.warning) : null),
     h("div", { class: "autonoe-actions" },
       h("a", { href: url, target: "_blank", rel: "noopener", "aria-label": t("profiles.open_label", { name: title }) }, t("profiles.open")), copy));
 }
