@@ -1,0 +1,366 @@
+"""Moving an alias: checked, compared, recorded, one at a time, and taken up again after a kill.
+
+The order of writes is what makes it safe. First the intention with all its figures, then the alias
+in one call, then the record, then the intention is taken away. Whoever comes next finds either the
+old alias and an intention that did not happen, or the new alias and an intention to be recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+
+from autonoe.errors import AutonoeError, ConflictError, InvalidInputError
+from autonoe_nace.data import Dataset
+from autonoe_nace.model import NaceModel
+from autonoe_nace.registry import decisions
+from autonoe_nace.registry.checks import CheckLimits, CheckReport, check_and_fetch
+from autonoe_nace.registry.decisions import Decision
+from autonoe_nace.registry.gate import GateReport, gate
+from autonoe_nace.registry.lock import promotion_lock
+from autonoe_nace.registry.versions import CHAMPION, Pins, alias_version
+from autonoe_nace.tracking import mlflow_errors, quiet_client
+
+PENDING_TAG = "autonoe.pending."
+_ROUNDS = 3
+"""How often a promotion is judged anew because another one changed the champion meanwhile."""
+
+_REFUSED = {
+    "check_failed": "The alias was not moved. Register a whole model, or widen the limits.",
+    "gate_closed": "The alias was not moved. --force-reason TEXT moves it and is recorded.",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a promotion or a rollback did.
+
+    Attributes
+    ----------
+    moved : bool
+        Whether the alias points to another version than before.
+    decision : Decision
+        As recorded; the earlier one when the version had the alias already.
+    check : CheckReport or None
+        The checks, when they were made.
+    gate : GateReport or None
+        The comparison, when it was made.
+    """
+
+    moved: bool
+    decision: Decision
+    check: CheckReport | None = None
+    gate: GateReport | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the outcome as a plain document."""
+        return {
+            "moved": self.moved,
+            "decision": self.decision.to_dict(),
+            "check": self.check.to_dict() if self.check else None,
+            "gate": self.gate.to_dict() if self.gate else None,
+        }
+
+
+def promote(
+    name: str,
+    version: str,
+    *,
+    gold: Dataset | None,
+    force_reason: str | None = None,
+    alias: str = CHAMPION,
+    weights: Sequence[float] | None = None,
+    limits: CheckLimits | None = None,
+    cache: Path | None = None,
+) -> Outcome:
+    """Check a version, compare it with the champion on gold, and move the alias to it.
+
+    Servers that follow the alias take the version over without losing a request. A promotion that
+    was killed is taken up again by calling this once more.
+
+    Parameters
+    ----------
+    name, version : str
+        Registered model and its version.
+    gold : Dataset or None
+        Labelled texts that no model learned from. None only with ``force_reason``.
+    force_reason : str, optional
+        Why the version shall have the alias even if the gate stays closed; recorded. The checks of
+        the artefact cannot be forced.
+    alias : str
+        The alias that servers follow.
+    weights : sequence of float, optional
+        Of the gold texts.
+    limits : CheckLimits, optional
+        What the model may cost.
+    cache : Path, optional
+        Where fetched models are kept.
+
+    Raises
+    ------
+    AutonoeError
+        ``check_failed`` or ``gate_closed``, both recorded, with the alias where it was;
+        ``conflict`` when others promote all the time; ``not_found``, ``forbidden`` or
+        ``unavailable`` from MLflow.
+    InvalidInputError
+        If there is neither gold nor a reason, or gold does not fit.
+    """
+    reason = " ".join((force_reason or "").split())
+    if gold is None and not reason:
+        raise InvalidInputError(
+            "A promotion needs gold texts to compare on, or a reason to do without.",
+            hint="Give --gold FILE, or --force-reason TEXT, which is recorded.",
+        )
+    client = quiet_client()
+    judged = _Judge(client, name, str(version), alias, reason, limits, cache)
+    with mlflow_errors(f"promote version {version} of {name}"):
+        Pins.of(client.get_model_version(name, str(version)))
+        for _ in range(_ROUNDS):
+            champion = settle(client, name, alias)
+            if champion == str(version):
+                return Outcome(False, _standing(client, name, alias, champion))
+            decision, report = judged.decide(champion, gold, weights)
+            moved = _move(client, name, decision, report)
+            if moved is not None:
+                return Outcome(True, moved, judged.check, judged.gate)
+    raise ConflictError(
+        f"The champion of {name} changed {_ROUNDS} times during this promotion.",
+        hint="Look at autonoe nace models history, then try again.",
+    )
+
+
+def rollback(
+    name: str,
+    alias: str = CHAMPION,
+    *,
+    to: str | None = None,
+    reason: str = "",
+    cache: Path | None = None,
+) -> Outcome:
+    """Move the alias back to the version that had it before, in one call.
+
+    Rolling back twice goes back two versions; the version that was left is never returned to.
+
+    Parameters
+    ----------
+    name : str
+        Registered model.
+    alias : str
+        The alias that servers follow.
+    to : str, optional
+        Another earlier version.
+    reason : str
+        Why; recorded.
+    cache : Path, optional
+        Where fetched models are kept.
+
+    Raises
+    ------
+    ConflictError
+        If there is no earlier version, or another promotion is under way.
+    AutonoeError
+        ``check_failed`` if the earlier version is no longer whole.
+    """
+    client = quiet_client()
+    with mlflow_errors(f"roll {name} back"):
+        champion = settle(client, name, alias)
+        target = to or decisions.before(client, name, alias)
+        if not target or target == champion:
+            raise ConflictError(
+                f"No version had the alias {alias} of {name} before version {champion or 'any'}.",
+                hint="autonoe nace models history shows what is recorded; --to names a version.",
+            )
+        report = _checked(name, target, None, cache)
+        decision = decisions.new(
+            "rollback",
+            alias=alias,
+            version=target,
+            previous=champion,
+            reason=" ".join(reason.split()) or "no reason given",
+            figures=_figures(report, None),
+        )
+        moved = _move(client, name, decision, {"check": report.to_dict()})
+        if moved is None:
+            raise ConflictError(
+                f"The champion of {name} changed during the rollback.",
+                hint="Look at autonoe nace models history, then try again.",
+            )
+    return Outcome(True, moved, report)
+
+
+def settle(client: MlflowClient, name: str, alias: str) -> str:
+    """Finish what a killed promotion left, and return the version that the alias points to."""
+    current = alias_version(client, name, alias)
+    tag = PENDING_TAG + alias
+    value = client.get_registered_model(name).tags.get(tag)
+    pending = decisions.decode(value) if value else None
+    if value is None:
+        return current
+    with promotion_lock(client, name, decisions.account()):
+        # under the lock nobody else is between the two writes: what is there was left behind
+        current = alias_version(client, name, alias)
+        if client.get_registered_model(name).tags.get(tag) != value:
+            return current
+        if pending is not None and pending.version == current:
+            decisions.record(client, name, pending)
+        client.delete_registered_model_tag(name, tag)
+    return current
+
+
+class _Judge:
+    """Checks and compares one version; the checks are made once, the comparison per champion."""
+
+    def __init__(
+        self,
+        client: MlflowClient,
+        name: str,
+        version: str,
+        alias: str,
+        reason: str,
+        limits: CheckLimits | None,
+        cache: Path | None,
+    ) -> None:
+        self.client, self.name, self.version = client, name, version
+        self.alias, self.reason, self.limits, self.cache = alias, reason, limits, cache
+        self.check: CheckReport | None = None
+        self.gate: GateReport | None = None
+        self._folder = Path()
+
+    def decide(
+        self, champion: str, gold: Dataset | None, weights: Sequence[float] | None
+    ) -> tuple[Decision, dict[str, Any]]:
+        """Return the decision to move the alias, or record the refusal and raise it."""
+        uri = f"models:/{self.name}/{self.version}"
+        if self.check is None:
+            self.check, self._folder = check_and_fetch(uri, limits=self.limits, cache=self.cache)
+        if not self.check.passed:
+            self._refuse(champion, "check_failed", self.check.problem)
+        if gold is not None:
+            self.gate = self._compare(champion, gold, weights)
+        passed = self.gate is not None and self.gate.passed
+        if not passed and not self.reason and self.gate is not None:
+            self._refuse(champion, "gate_closed", self.gate.sentence())
+        decision = decisions.new(
+            "promote" if passed else "force",
+            alias=self.alias,
+            version=self.version,
+            previous=champion,
+            reason=self.reason,
+            figures=_figures(self.check, self.gate),
+        )
+        return decision, self._report()
+
+    def _compare(
+        self, champion: str, gold: Dataset, weights: Sequence[float] | None
+    ) -> GateReport | None:
+        challenger = NaceModel.load(self._folder, check=False)  # its check was a moment ago
+        holder: NaceModel | None = None
+        if champion:
+            try:
+                uri = f"models:/{self.name}/{champion}"
+                found, folder = check_and_fetch(uri, cache=self.cache)
+                if not found.passed:
+                    raise AutonoeError(found.problem, code="check_failed")
+                holder = NaceModel.load(folder, check=False)
+            except AutonoeError as error:
+                if error.code not in {"check_failed", "not_found", "invalid_input"}:
+                    raise
+                if not self.reason:
+                    raise ConflictError(
+                        f"The champion, version {champion}, cannot be compared: {error.message}",
+                        hint="Force the promotion with a reason: --force-reason TEXT.",
+                    ) from error
+                return None
+        try:
+            return gate(challenger, holder, gold, weights=weights)
+        except InvalidInputError:
+            if not self.reason:
+                raise
+            return None
+
+    def _refuse(self, champion: str, code: str, problem: str) -> None:
+        decision = decisions.new(
+            "refuse",
+            alias=self.alias,
+            version=self.version,
+            previous=champion,
+            reason=problem,
+            figures=_figures(self.check, self.gate),
+        )
+        decisions.record(self.client, self.name, decision, self._report())
+        raise AutonoeError(
+            f"Version {self.version} of {self.name} was not promoted. {problem}",
+            hint=_REFUSED[code],
+            code=code,
+        )
+
+    def _report(self) -> dict[str, Any]:
+        return {
+            "check": self.check.to_dict() if self.check else None,
+            "gate": self.gate.to_dict() if self.gate else None,
+        }
+
+
+def _move(
+    client: MlflowClient, name: str, decision: Decision, report: dict[str, Any]
+) -> Decision | None:
+    """Move the alias if it still points where the decision says; return what was recorded."""
+    tag = PENDING_TAG + decision.alias
+    with promotion_lock(client, name, decision.by) as lease:
+        if alias_version(client, name, decision.alias) != decision.previous:
+            return None
+        # its time is that of the move: decisions are replayed in the order of their times
+        decision = decisions.restamped(decision)
+        client.set_registered_model_tag(name, tag, decisions.encode(decision))
+        lease.check()
+        client.set_registered_model_alias(name, decision.alias, decision.version)
+        decision = decisions.record(client, name, decision, report)
+        client.delete_registered_model_tag(name, tag)
+    return decision
+
+
+def _checked(
+    name: str, version: str, limits: CheckLimits | None, cache: Path | None
+) -> CheckReport:
+    report, _ = check_and_fetch(f"models:/{name}/{version}", limits=limits, cache=cache)
+    if not report.passed:
+        raise AutonoeError(
+            f"Version {version} of {name} cannot serve. {report.problem}",
+            hint="The alias was not moved. --to names another version.",
+            code="check_failed",
+        )
+    return report
+
+
+def _standing(client: MlflowClient, name: str, alias: str, version: str) -> Decision:
+    """Return the decision by which ``version`` has the alias already."""
+    moves = [
+        d
+        for d in decisions.recorded(client, name)
+        if d.alias == alias and d.version == version and d.kind in decisions.MOVES
+    ]
+    if moves:
+        return moves[-1]
+    return Decision("", "", "outside", alias, version, "", "")
+
+
+def _figures(check: CheckReport | None, found: GateReport | None) -> dict[str, float | str]:
+    figures: dict[str, float | str] = {}
+    if check is not None:
+        figures |= {key: check.figures[key] for key in check.figures}
+    if found is not None:
+        figures |= {
+            "difference": found.difference.value,
+            "low": found.difference.low,
+            "high": found.difference.high,
+            "n": found.n,
+            "challenger_top1": found.challenger.value,
+            "champion_top1": found.champion.value,
+            "against": found.against,
+            "gold_sha256": found.gold_sha256,
+        }
+    return figures

@@ -1,0 +1,99 @@
+"""Make a version of a tracked run's model."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+from mlflow.exceptions import MlflowException
+
+from autonoe_nace.model.manifest import MANIFEST_FILE
+from autonoe_nace.registry import decisions
+from autonoe_nace.registry.lock import promotion_lock
+from autonoe_nace.registry.versions import CHAMPION, RegisteredVersion, alias_version
+from autonoe_nace.tracking import (
+    ARTIFACT_PATH,
+    ID_TAG,
+    MANIFEST_TAG,
+    SHA_TAG,
+    TrackedRun,
+    mlflow_errors,
+    personal_name,
+    quiet_client,
+)
+
+
+def register(
+    run: TrackedRun, *, name: str | None = None, alias: str = CHAMPION
+) -> RegisteredVersion:
+    """Make a version of the run's model and let ``alias`` point to it.
+
+    Registering the same model again (by its id) finds its version and only moves the alias. Where
+    a model in use is replaced, register with ``alias=""`` and let
+    :func:`~autonoe_nace.registry.promote` check and compare it first.
+
+    Parameters
+    ----------
+    run : TrackedRun
+        From :func:`autonoe_nace.tracking.track`.
+    name : str, optional
+        Registered model; by default ``nace-<account>``.
+    alias : str
+        Such as ``champion``; empty moves none.
+    """
+    name = name or personal_name()
+    client = quiet_client()
+    with mlflow_errors("register the model"):
+        try:
+            # asking first would not do: a name that is free answers like one that is forbidden
+            client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        version = _version_of(client, name, run)
+        if alias:
+            _point(client, name, alias, version)
+    return RegisteredVersion(name, version, run.model_sha256, alias)
+
+
+def _point(client: MlflowClient, name: str, alias: str, version: str) -> None:
+    """Move ``alias`` without comparing anything, and record that nothing was compared."""
+    if alias_version(client, name, alias) == version:
+        return
+    with promotion_lock(client, name, decisions.account()):
+        previous = alias_version(client, name, alias)
+        client.set_registered_model_alias(name, alias, version)
+        decision = decisions.new("register", alias=alias, version=version, previous=previous)
+        decisions.record(client, name, decision)
+
+
+def _version_of(client: MlflowClient, name: str, run: TrackedRun) -> str:
+    for entry in client.search_model_versions(f"name = '{name}'"):
+        if entry.tags.get(ID_TAG) == run.model_id:
+            return str(entry.version)
+    source = f"{run.artifacts}/{ARTIFACT_PATH}"
+    created = client.create_model_version(
+        name,
+        source=source,
+        run_id=run.run_id,
+        await_creation_for=0,
+        tags={
+            SHA_TAG: run.model_sha256,
+            ID_TAG: run.model_id,
+            MANIFEST_TAG: _manifest_hash(client, run, source),
+        },
+    )
+    return str(created.version)
+
+
+def _manifest_hash(client: MlflowClient, run: TrackedRun, source: str) -> str:
+    """Return the hash of the run's ``model.json``: the run's own word, or that of its artefact."""
+    known = str(client.get_run(run.run_id).data.tags.get(MANIFEST_TAG, ""))
+    if known:
+        return known
+    with tempfile.TemporaryDirectory(prefix="autonoe-register-") as folder:
+        path = download_artifacts(artifact_uri=f"{source}/{MANIFEST_FILE}", dst_path=folder)
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
