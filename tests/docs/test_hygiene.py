@@ -81,7 +81,11 @@ def test_lock_names_no_index_and_hashes_everything(lock: Path) -> None:
     assert len(blocks) > 20
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda p: p.name)
+# Label Studio is a program of its own, in an environment of its own: it asks for other versions.
+OURS = [lock for lock in LOCKS if lock.name != "label-studio.txt"]
+
+
+@pytest.mark.parametrize("lock", OURS, ids=lambda p: p.name)
 def test_versions_mean_the_same_in_every_lock(lock: Path) -> None:
     everything = pins(REPOSITORY / "requirements" / "dev.txt")
     different = {
