@@ -106,11 +106,21 @@ def test_error_codes_are_stable_words() -> None:
     assert [c for c in codes if not re.fullmatch(r"[a-z][a-z0-9_]*", c)] == []
 
 
-def test_the_two_commands_of_the_readme_are_targets_that_run_what_they_say() -> None:
+COMMANDS = {
+    "up": "autonoe up --detach",
+    "test": "-m pytest",
+    "cluster": "-m tests.testbed up",
+    "images": "-m scripts.images",
+    "test-cluster": "-m pytest tests/cluster",
+    "cluster-down": "-m tests.testbed down",
+}
+"""What each target that the README names comes down to."""
+
+
+def test_the_commands_of_the_readme_are_targets_that_run_what_they_say() -> None:
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    wanted = re.findall(r"^\$ make (\w+)", readme, flags=re.MULTILINE)
-    assert wanted == ["up", "test"]
-    for target, command in {"up": "autonoe up --detach", "test": "-m pytest"}.items():
+    assert re.findall(r"^\$ make ([a-z-]+)", readme, flags=re.MULTILINE) == list(COMMANDS)
+    for target, command in COMMANDS.items():
         shown = subprocess.run(
             ["make", "--dry-run", "--no-print-directory", target],
             cwd=REPOSITORY,
