@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,14 @@ MANIFEST_FILE = "model.json"
 NOMENCLATURE_FILE = "nomenclature.json"
 RULES_FILE = "preparation.json"
 CARD_FILE = "README.md"
+CONFORMAL_FILE = "conformal.json"
+LOOKUP_FILE = "lookup.json"
 DATA_FILES = (MODEL_FILE, NOMENCLATURE_FILE, RULES_FILE)
-"""The files whose content decides what a model answers; each is held by size and SHA-256."""
+"""The files of every model; with those of its preset they decide what it answers, and each is held
+by size and SHA-256."""
+
+_FURTHER_FILE = re.compile(r"[a-z][a-z0-9-]{0,60}\.(?:npy|json)")
+_MOST_FILES = 32
 
 _BLOCK = 1 << 20
 _MAX_MANIFEST_BYTES = 16 << 20
@@ -56,16 +63,23 @@ class CanaryCase(BaseModel):
 
 
 class Calibration(BaseModel):
-    """The temperature of the softmax and what it did on the texts held out for it.
+    """How scores become probabilities, and what that did on the texts held out for it.
 
     Attributes
     ----------
     temperature : float
-        The logits are divided by it.
+        The weighted sum of the parts' scores is divided by it.
     n : int
         Texts held out, none a near-duplicate of a training text; 0 when there were too few.
     ece_before, ece_after : float
         Expected calibration error there, with temperature 1 and with the one chosen.
+    weights : dict of str to float
+        By the name of a part, what its scores are multiplied with; 1 for a part that is absent.
+    conformal_n : int
+        Texts, others again, whose scores give the conformal sets; 0 when there were too few.
+    lookup : float or None
+        How often the rules engine was right where it answered, on the same texts as temperature
+        and weights; None for a model without one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,6 +88,9 @@ class Calibration(BaseModel):
     n: int = Field(ge=0)
     ece_before: float
     ece_after: float
+    weights: dict[str, float] = Field(default_factory=dict)
+    conformal_n: int = Field(default=0, ge=0)
+    lookup: float | None = Field(default=None, gt=0, lt=1)
 
 
 class Manifest(BaseModel):
@@ -146,7 +163,13 @@ class Manifest(BaseModel):
             manifest = cls.model_validate(document)
         except ValidationError as error:
             raise damaged(f"{MANIFEST_FILE} lacks or misstates {_where(error)}") from error
-        if set(manifest.files) != set(DATA_FILES):
+        further = set(manifest.files) - set(DATA_FILES)
+        if (
+            not set(DATA_FILES) <= set(manifest.files)
+            or len(further) > _MOST_FILES
+            or not all(_FURTHER_FILE.fullmatch(name) for name in further)
+            or MANIFEST_FILE in further
+        ):
             raise damaged(f"{MANIFEST_FILE} does not list the files of a model")
         return manifest
 

@@ -5,63 +5,42 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autonoe.errors import ConflictError, InvalidInputError
+from autonoe_nace.model.answering import NOTHING, Asked, answer, best
+from autonoe_nace.model.answers import Prediction
 from autonoe_nace.model.canary import check_in_child
 from autonoe_nace.model.card import write_card
+from autonoe_nace.model.conformal import Conformal
+from autonoe_nace.model.ensemble import Ensemble
 from autonoe_nace.model.hierarchy import Hierarchy
 from autonoe_nace.model.manifest import (
-    DATA_FILES,
+    CONFORMAL_FILE,
     MANIFEST_FILE,
-    MODEL_FILE,
     NOMENCLATURE_FILE,
     RULES_FILE,
     Manifest,
     damaged,
 )
-from autonoe_nace.model.scores import Scorer, softmax
+from autonoe_nace.model.scores import softmax
 from autonoe_nace.nomenclature import Nomenclature
-from autonoe_nace.text import Preparation, RuleSet
+from autonoe_nace.text import Preparation
+
+__all__ = ["NaceModel", "best", "check_target"]
 
 Floats = NDArray[np.float32]
 
 _BLOCK = 4_096
 """Texts scored at once: bounds the memory of a large batch to a few tens of MiB."""
 
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A code with its title and its calibrated probability in [0, 1]."""
-
-    code: str
-    title: str
-    probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """The answer for one text.
-
-    Attributes
-    ----------
-    candidates : tuple of Candidate
-        The most probable codes, the best first; empty when the text holds no usable word.
-    confidence : float
-        Probability of the first minus that of the second, in [0, 1]: the one index that tuning,
-        serving and monitoring share.
-    text_prepared : str
-        The words that the model saw.
-    """
-
-    candidates: tuple[Candidate, ...]
-    confidence: float
-    text_prepared: str
+_KEPT = 8
+"""Coverages whose limits are remembered."""
 
 
 class NaceModel:
@@ -73,15 +52,30 @@ class NaceModel:
         Where its files lie; they must stay there as long as the object is used.
     manifest : Manifest
         The content of its ``model.json``.
+
+    Attributes
+    ----------
+    prepare : Preparation
+        From a typed text to the words that the parts see.
+    ensemble : Ensemble
+        fastText and what the preset adds.
+    conformal : Conformal or None
+        Scores for sets with a coverage; None when the model was trained on too few texts.
     """
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder = folder
         self.manifest = manifest
         self.nomenclature = Nomenclature.from_dict(_read_json(folder / NOMENCLATURE_FILE))
-        self.prepare = Preparation(RuleSet.from_dict(_read_json(folder / RULES_FILE)))
-        self._scorer = Scorer(folder / MODEL_FILE)
-        self._hierarchy = Hierarchy(self._scorer.labels, self.nomenclature, manifest.level)
+        self.prepare = Preparation.from_dict(_read_json(folder / RULES_FILE))
+        self.ensemble = Ensemble(folder, manifest.files)
+        self.conformal: Conformal | None = None
+        if CONFORMAL_FILE in manifest.files:
+            document = _read_json(folder / CONFORMAL_FILE)
+            self.conformal = Conformal.from_dict(document, self.nomenclature)
+        self._hierarchy = Hierarchy(self.ensemble.labels, self.nomenclature, manifest.level)
+        self._titles: dict[int, tuple[str, ...]] = {}
+        self._least: dict[float, Floats] = {}
         self._keep: tempfile.TemporaryDirectory[str] | None = None
 
     @classmethod
@@ -126,7 +120,7 @@ class NaceModel:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".nace-") as scratch:
             fresh = Path(scratch) / "model"
             fresh.mkdir()
-            for name in DATA_FILES:
+            for name in self.manifest.files:
                 shutil.copyfile(self.folder / name, fresh / name)
             self.manifest.write(fresh)
             write_card(fresh, self.manifest, self.nomenclature)
@@ -151,8 +145,16 @@ class NaceModel:
 
     def probabilities(self, prepared: Sequence[str]) -> Floats:
         """Return calibrated probabilities, one row per prepared text, one column per code."""
-        scores = softmax(self._scorer.logits(prepared), self.manifest.calibration.temperature)
-        return self._hierarchy.candidates(scores)
+        calibration = self.manifest.calibration
+        logits = self.ensemble.logits(prepared, calibration.weights)
+        return self._hierarchy.candidates(softmax(logits, calibration.temperature))
+
+    def titles(self, level: int) -> tuple[str, ...]:
+        """Return the titles of the codes of ``level``, in the order of :meth:`roll_up`."""
+        if level not in self._titles:
+            codes, _ = self.roll_up(np.empty((0, len(self.codes)), dtype=np.float32), level)
+            self._titles[level] = tuple(map(self.nomenclature.title, codes))
+        return self._titles[level]
 
     def roll_up(self, probabilities: Floats, level: int) -> tuple[tuple[str, ...], Floats]:
         """Return the codes of a broader ``level`` and their probabilities (sums)."""
@@ -161,7 +163,14 @@ class NaceModel:
         return self._hierarchy.roll_up(probabilities, level)
 
     def predict(
-        self, texts: Sequence[str], k: int = 5, *, level: int | None = None
+        self,
+        texts: Sequence[str],
+        k: int = 5,
+        *,
+        level: int | None = None,
+        features: Sequence[Mapping[str, str]] | None = None,
+        coverage: float | None = None,
+        fallback_at: float | None = None,
     ) -> list[Prediction]:
         """Return the ``k`` most probable codes of each text.
 
@@ -173,12 +182,40 @@ class NaceModel:
             Candidates per text, at least 1; a model that knows fewer codes gives all of them.
         level : int, optional
             A broader level than the model's own: 2 for divisions, for example.
+        features : sequence of mapping, optional
+            Side variables of each text, ``{column: value}``. Those that the model does not know,
+            and missing ones, do not count.
+        coverage : float, optional
+            In (0, 1). Adds the set of codes that holds the right one so often.
+        fallback_at : float, optional
+            In [0, 1]. Adds the best code of the deepest level, from ``level`` up, whose confidence
+            reaches this.
 
         Raises
         ------
         InvalidInputError
-            If ``k`` is below 1, a text is no string, or the model has no such level.
+            If ``k`` is below 1, a text is no string, the model has no such level, features and
+            texts differ in number, or the coverage cannot be had.
         """
+        asked = self._asked(texts, k, level, features, fallback_at)
+        if coverage is not None:
+            asked = replace(asked, least=self._least_probabilities(coverage))
+        out: list[Prediction] = []
+        for start in range(0, len(texts), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            out += self._predict_block(
+                texts[block], features[block] if features is not None else None, asked
+            )
+        return out
+
+    def _asked(
+        self,
+        texts: Sequence[str],
+        k: int,
+        level: int | None,
+        features: Sequence[Mapping[str, str]] | None,
+        fallback_at: float | None,
+    ) -> Asked:
         if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
             raise InvalidInputError(
                 "predict() takes a sequence of texts.", hint='For one text: predict(["..."]).'
@@ -191,29 +228,45 @@ class NaceModel:
                 f"The model answers down to level {self.manifest.level}; {level} was asked for.",
                 hint="1 section, 2 division, 3 group, 4 class, 5 national subclass.",
             )
-        out: list[Prediction] = []
-        for start in range(0, len(texts), _BLOCK):
-            out += self._predict_block(texts[start : start + _BLOCK], k, level)
-        return out
+        if features is not None and len(features) != len(texts):
+            raise InvalidInputError(
+                f"There are {len(texts)} texts and side variables for {len(features)}.",
+                hint="Give one mapping a text; {} where there is none.",
+            )
+        if fallback_at is not None and not 0 <= fallback_at <= 1:
+            raise InvalidInputError(
+                f"The confidence to reach is {fallback_at}; it lies between 0 and 1.",
+                hint="0.8 is a common choice.",
+            )
+        return Asked(k, level, fallback_at)
 
-    def _predict_block(self, texts: Sequence[str], k: int, level: int) -> list[Prediction]:
-        prepared = self.prepare.all(texts)
+    def _least_probabilities(self, coverage: float) -> Floats:
+        if self.conformal is None:
+            raise InvalidInputError(
+                "The model was not calibrated for sets with a coverage.",
+                hint="It was trained on too few texts, or by an older version; train it again.",
+                code="coverage_unknown",
+            )
+        if coverage not in self._least:
+            found = self.conformal.least_probabilities(self.codes, coverage)
+            self._least = {**dict(list(self._least.items())[-_KEPT:]), coverage: found}
+        return self._least[coverage]
+
+    def _predict_block(
+        self,
+        texts: Sequence[str],
+        features: Sequence[Mapping[str, str]] | None,
+        asked: Asked,
+    ) -> list[Prediction]:
+        prepared = self.prepare.all(texts, features)
         usable = [i for i, text in enumerate(prepared) if text]
-        out = [Prediction((), 0.0, "")] * len(texts)
+        out = [NOTHING] * len(texts)
         if not usable:
             return out
-        probabilities = self.probabilities([prepared[i] for i in usable])
-        codes, probabilities = self.roll_up(probabilities, level)
-        order = best(probabilities, max(k, 2))
-        title = self.nomenclature.title
-        for i, columns, values in zip(usable, order, probabilities, strict=True):
-            top = [float(values[j]) for j in columns]
-            candidates = tuple(
-                Candidate(codes[j], title(codes[j]), p)
-                for j, p in zip(columns[:k], top, strict=False)
-            )
-            second = top[1] if len(top) > 1 else 0.0
-            out[i] = Prediction(candidates, max(0.0, top[0] - second), prepared[i])
+        words = prepared if len(usable) == len(texts) else [prepared[i] for i in usable]
+        found = answer(self, self.probabilities(words), words, asked)
+        for i, prediction in zip(usable, found, strict=True):
+            out[i] = prediction
         return out
 
 
@@ -232,20 +285,6 @@ def check_target(target: Path) -> None:
             f"{target} exists and holds something other than a model.",
             hint="Choose an empty or new folder.",
         )
-
-
-def best(probabilities: Floats, k: int) -> NDArray[np.intp]:
-    """Return the columns of the ``k`` largest values of each row, the largest first.
-
-    Ties go to the first code in alphabetical order, so that equal scores give equal answers.
-    """
-    k = min(k, probabilities.shape[1])
-    if k < probabilities.shape[1]:
-        few = np.sort(np.argpartition(-probabilities, k - 1, axis=1)[:, :k], axis=1)
-    else:
-        few = np.broadcast_to(np.arange(k), probabilities.shape).copy()
-    values = np.take_along_axis(probabilities, few, axis=1)
-    return np.take_along_axis(few, np.argsort(-values, axis=1, kind="stable"), axis=1)
 
 
 def _read_json(path: Path) -> object:

@@ -1,0 +1,329 @@
+"""Why this code and not the other: exact shares of words and n-grams, like texts, the note.
+
+All shares are in calibrated logits: their sum is the logarithm of how many times more probable the
+one label is than the other. 0.7 makes it twice, -0.7 half as probable.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autonoe.errors import InvalidInputError
+from autonoe_nace.model.ensemble import FASTTEXT
+from autonoe_nace.model.explain_fasttext import FastTextFeatures, Kind, Summand
+from autonoe_nace.model.explain_linear import linear_summands
+from autonoe_nace.model.parts import LINEAR, NEIGHBOURS
+
+if TYPE_CHECKING:
+    from autonoe_nace.model.explain_texts import NearText
+    from autonoe_nace.model.nace_model import NaceModel
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one feature of the text adds.
+
+    Attributes
+    ----------
+    kind : str
+        ``word``; ``characters``, an n-gram of a word, whose ends are written ``<`` and ``>``;
+        ``words``, a run of words; ``feature``, a side variable; ``end``, fastText's mark of the end
+        of every text; ``constant`` of the linear part; ``neighbours``, the like training texts.
+    text : str
+        The feature; ``column=value`` for a side variable.
+    value : float
+        Calibrated logits; positive speaks for the code, negative for the other.
+    """
+
+    kind: Kind
+    text: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class WordShare:
+    """A word of the prepared text with all that it brings along.
+
+    Attributes
+    ----------
+    word : str
+        As the model saw it, or ``column=value``.
+    value : float
+        The word, its n-grams, and its equal part of the runs of words that it stands in.
+    """
+
+    word: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a text has ``code`` rather than ``against``.
+
+    Attributes
+    ----------
+    text, text_prepared : str
+        As typed, and the words that the model saw.
+    code, title, probability : str, str, float
+        The code explained; by default the most probable.
+    against, against_title, against_probability : str, str, float
+        The code that it is compared with; by default the next one.
+    labels : tuple of str
+        What the model learned for the two: the codes themselves, or the subclass or class whose
+        score decides where a code has several or none of its own.
+    logit_difference : float
+        Sum of all contributions: log of the ratio of the two labels' probabilities.
+    log_odds : float
+        Log of the ratio of the two codes' probabilities. It differs from ``logit_difference`` only
+        where a code collects several labels.
+    contributions : tuple of Contribution
+        Those with the largest values, the largest first.
+    rest : float
+        Sum of the contributions not listed.
+    words : tuple of WordShare
+        The text word by word; with ``other`` they add up to ``logit_difference``.
+    other : float
+        What belongs to no word: the end mark, constants, like training texts.
+    parts : dict of str to float
+        The share of each part of the model; they add up to ``logit_difference``.
+    stage : str
+        ``lookup`` when the rules engine decided on the code, else ``model``.
+    nearest : tuple of NearText
+        Training texts most like this one; empty when the model keeps none.
+    note : str
+        Excerpt of the explanatory note of ``code``; empty when the model holds no notes.
+    """
+
+    text: str
+    text_prepared: str
+    code: str
+    title: str
+    probability: float
+    against: str
+    against_title: str
+    against_probability: float
+    labels: tuple[str, str]
+    logit_difference: float
+    log_odds: float
+    contributions: tuple[Contribution, ...]
+    rest: float
+    words: tuple[WordShare, ...]
+    other: float
+    parts: dict[str, float]
+    stage: str = "model"
+    nearest: tuple[NearText, ...] = ()
+    note: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the explanation as a plain document."""
+        from dataclasses import asdict
+
+        return asdict(self)
+
+    def _repr_html_(self) -> str:
+        """Return the explanation as a notebook shows it."""
+        from autonoe_nace.model.explain_html import render
+
+        return render(self)
+
+    def __str__(self) -> str:
+        """Return the explanation in lines of plain text."""
+        from autonoe_nace.model.explain_html import plain
+
+        return plain(self)
+
+
+class Explainer:
+    """Explains the answers of one model; what it needs is found once.
+
+    Parameters
+    ----------
+    model : NaceModel
+        The model.
+    """
+
+    def __init__(self, model: NaceModel) -> None:
+        self._model = model
+        self._fasttext = FastTextFeatures(model.ensemble.fasttext.model)
+        self._labels = model.ensemble.labels
+        self._columns: dict[str, list[int]] = {}
+
+    def explain(
+        self,
+        text: str,
+        features: Mapping[str, str] | None = None,
+        code: str | None = None,
+        against: str | None = None,
+        top: int | None = 10,
+    ) -> Explanation:
+        """Return why ``text`` has ``code`` rather than ``against``.
+
+        Raises
+        ------
+        InvalidInputError
+            If the text holds no usable word, or a code is none that the model can give.
+        """
+        model = self._model
+        rows = [features] if features else None
+        prepared = model.prepare.all([text], rows)[0]
+        if not prepared:
+            raise InvalidInputError(
+                "The text holds no usable word; there is nothing to explain.",
+                hint="Give a text that says what is done, made or sold.",
+            )
+        answer = model.predict([text], 1, features=rows)[0]
+        scores = {name: found[0] for name, found in model.ensemble.scores([prepared]).items()}
+        weights = {name: self._weight(name) for name in scores}
+        logits = sum(scores[name].astype(np.float64) * weights[name] for name in scores)
+        one, other = self._codes(prepared, answer.candidates[0].code, code, against)
+        columns = [self._strongest(chosen, np.asarray(logits)) for chosen, _ in (one, other)]
+        first, second = columns
+        parts = {
+            name: float(values[first] - values[second]) * weights[name]
+            for name, values in scores.items()
+        }
+        summands = self._summands(prepared, first, second, parts, weights)
+        listed = self._listed(summands, prepared)
+        shown = listed if top is None else listed[: max(0, top)]
+        words, rest = self._words(summands, prepared)
+        title = model.nomenclature.title
+        return Explanation(
+            text=text,
+            text_prepared=prepared,
+            code=one[0],
+            title=title(one[0]),
+            probability=one[1],
+            against=other[0],
+            against_title=title(other[0]),
+            against_probability=other[1],
+            labels=(self._labels[first], self._labels[second]),
+            logit_difference=sum(s.value for s in summands),
+            log_odds=float(np.log(max(one[1], 1e-12) / max(other[1], 1e-12))),
+            contributions=tuple(shown),
+            rest=sum(c.value for c in listed[len(shown) :]),
+            words=words,
+            other=rest,
+            parts=parts,
+            stage=answer.stage if answer.candidates[0].code == one[0] else "model",
+        )
+
+    def _weight(self, part: str) -> float:
+        calibration = self._model.manifest.calibration
+        return calibration.weights.get(part, 1.0) / calibration.temperature
+
+    def _codes(
+        self, prepared: str, best: str, code: str | None, against: str | None
+    ) -> tuple[tuple[str, float], tuple[str, float]]:
+        """Return the two codes with their probabilities; both of one level."""
+        tree = self._model.nomenclature
+        wanted = [self._known(given) for given in (code, against) if given]
+        levels = {tree.level(found) for found in wanted} or {tree.level(best)}
+        if len(levels) > 1:
+            raise InvalidInputError(
+                "The two codes are of different levels.", hint="Compare two classes, for example."
+            )
+        level = min(levels.pop(), self._model.manifest.level)
+        codes, values = self._model.roll_up(self._model.probabilities([prepared]), level)
+        row = dict(zip(codes, map(float, values[0]), strict=True))
+        first = self._known(code) if code else (tree.ancestor(best, level) or best)
+        if first not in row:
+            first = max(row, key=lambda c: row[c])
+        second = self._known(against) if against else ""
+        if not second:
+            second = max((c for c in row if c != first), key=lambda c: row[c])
+        for chosen in (first, second):
+            if chosen not in row:
+                raise InvalidInputError(
+                    f"The model cannot answer with {chosen}.",
+                    hint="It knows only codes that it saw; see its README.md.",
+                )
+        return (first, row[first]), (second, row[second])
+
+    def _known(self, code: str | None) -> str:
+        found = self._model.nomenclature.parse(code or "")
+        if found is None or self._model.nomenclature.level(found) > self._model.manifest.level:
+            raise InvalidInputError(
+                f"The model's nomenclature has no such code down to level "
+                f"{self._model.manifest.level}.",
+                hint=f"Give a code of {self._model.nomenclature.name}.",
+            )
+        return found
+
+    def _strongest(self, code: str, logits: NDArray[np.float64]) -> int:
+        """Return the label that decides on ``code``: the highest under it, or the one above it."""
+        columns = self._columns.get(code)
+        if columns is None:
+            tree = self._model.nomenclature
+            level = tree.level(code)
+            columns = [i for i, x in enumerate(self._labels) if tree.ancestor(x, level) == code]
+            if not columns:
+                above = {tree.ancestor(code, n) for n in tree.levels if n < level}
+                columns = [i for i, label in enumerate(self._labels) if label in above]
+            self._columns[code] = columns
+        return max(columns, key=lambda i: (logits[i], -i))
+
+    def _summands(
+        self,
+        prepared: str,
+        first: int,
+        second: int,
+        parts: Mapping[str, float],
+        weights: Mapping[str, float],
+    ) -> list[Summand]:
+        ensemble = self._model.ensemble
+        direction = ensemble.fasttext.output[first] - ensemble.fasttext.output[second]
+        found = [
+            s._replace(value=s.value * weights[FASTTEXT])
+            for s in self._fasttext.summands(prepared, direction)
+        ]
+        if ensemble.vectors is not None and ensemble.linear is not None:
+            linear = linear_summands(ensemble.vectors, ensemble.linear, prepared, first, second)
+            found += [s._replace(value=s.value * weights[LINEAR]) for s in linear]
+        if NEIGHBOURS in parts:
+            found.append(Summand("neighbours", "", -1, -1, parts[NEIGHBOURS]))
+        return found
+
+    def _listed(self, summands: list[Summand], prepared: str) -> list[Contribution]:
+        """Return one contribution a feature and place, whichever parts know it."""
+        sums: defaultdict[tuple[Kind, str, int, int], float] = defaultdict(float)
+        for kind, text, first, last, value in summands:
+            sums[kind, text, first, last] += value
+        found = [
+            Contribution(*self._shown(kind, text), value)
+            for (kind, text, _, _), value in sums.items()
+        ]
+        return sorted(found, key=lambda c: -abs(c.value))
+
+    def _shown(self, kind: Kind, text: str) -> tuple[Kind, str]:
+        describe = self._model.prepare.features.describe
+        variable = describe(text.strip("<>"))
+        if variable is not None:
+            return "feature", "=".join(variable)
+        if kind != "words":
+            return kind, text
+        named = (describe(word) for word in text.split())
+        words = text.split()
+        return kind, " ".join(
+            "=".join(found) if found else word for found, word in zip(named, words, strict=True)
+        )
+
+    def _words(self, summands: list[Summand], prepared: str) -> tuple[tuple[WordShare, ...], float]:
+        words = prepared.split()
+        values = [0.0] * len(words)
+        other = 0.0
+        for summand in summands:
+            covered = range(summand.first, summand.last + 1) if summand.first >= 0 else ()
+            for place in covered:
+                values[place] += summand.value / len(covered)
+            if not covered:
+                other += summand.value
+        shown = [self._shown("word", word)[1] for word in words]
+        return tuple(WordShare(*pair) for pair in zip(shown, values, strict=True)), other
