@@ -16,8 +16,13 @@ from autonoe_nace.cli_progress import ProgressBar
 
 _ELSEWHERE = {
     "serve": "autonoe_nace.serving.cli:serve",
+    "keys": "autonoe_nace.serving.keys_cli:keys",
     "etl": "autonoe_nace.logs.cli:etl",
     "demo": "autonoe_nace.demo:demo",
+    "rules": "autonoe_nace.data.rules_cli:rules",
+    "explain": "autonoe_nace.model.explain_cli:explain",
+    "models": "autonoe_nace.registry.cli:models",
+    "replay": "autonoe_nace.model.replay_cli:replay",
 }
 _DEFAULT_NOMENCLATURE = "ateco2025"
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-import snowballstemmer
+import Stemmer
 
 from autonoe.errors import InvalidInputError
 from autonoe_nace.text.features import FeatureTokens
@@ -20,6 +19,13 @@ _LIGATURES = str.maketrans(
     {"\u0153": "oe", "\u00e6": "ae", "\u00f8": "o", "\u0142": "l", "\u0111": "d"}
 )
 """Letters that people also type as plain ones, and that Unicode does not decompose."""
+
+_MOST_CHARACTERS = 20_000
+"""Characters whose plain form is remembered: a hostile text may hold a million."""
+
+_WORD = re.compile(r"[^\W_]+")
+_PUNCTUATION = 12
+"""Characters around the words of a phrase that says nothing, such as " - N / A - "."""
 
 FEATURES_KEY = "features"
 """Where ``preparation.json`` keeps the side variables, beside the rules."""
@@ -111,18 +117,26 @@ class Preparation:
 
     def effects(self, texts: Iterable[str]) -> dict[str, int]:
         """Return, by rule name and in rule order, how many of ``texts`` the rule changed."""
-        counts: Counter[str] = Counter()
+        names = [rule.name for rule in self.rules.rules if rule.kind != "words"]
+        counts = dict.fromkeys(names, 0)
         for text in texts:
-            for rule, step in self._text_rules:
-                after = step(text)
-                counts[rule.name] += after != text
-                text = after
-            words = self._words.findall(text)
-            for rule, step in self._word_rules:
-                after_words = [kept for kept in map(step, words) if kept]
-                counts[rule.name] += after_words != words
-                words = after_words
-        return {rule.name: counts[rule.name] for rule in self.rules.rules if rule.kind != "words"}
+            for rule, _, _ in self.changes(text):
+                counts[rule.name] += 1
+        return counts
+
+    def changes(self, text: str) -> Iterator[tuple[Rule, str, str]]:
+        """Yield (rule, before, after) for each rule that changes ``text``, in rule order."""
+        for rule, step in self._text_rules:
+            after = step(text)
+            if after != text:
+                yield rule, text, after
+            text = after
+        words = self._words.findall(text)
+        for rule, step in self._word_rules:
+            kept = [word for word in map(step, words) if word]
+            if kept != words:
+                yield rule, " ".join(words), " ".join(kept)
+            words = kept
 
     def _remember(self, word: str) -> str:
         kept = word
@@ -139,29 +153,80 @@ class Preparation:
 def _text_step(rule: Rule) -> Step:
     if rule.kind == "unicode":
         return _plain
-    pattern = re.compile(rule.pattern)
     if rule.kind == "blank":
-        return lambda text: "" if pattern.fullmatch(text.strip()) else text
+        return _blank_step(rule)
+    if rule.kind == "remove":
+        return _remove_step(rule)
+    pattern = re.compile(rule.pattern)
     return lambda text: pattern.sub(rule.replacement, text)
+
+
+def _blank_step(rule: Rule) -> Step:
+    phrases = frozenset(" ".join(_WORD.findall(phrase)) for phrase in rule.phrases)
+    pattern = re.compile(rule.pattern) if rule.pattern else None
+    # Most texts are longer than any such phrase: they need not be cut into words twice.
+    longest = max(map(len, phrases), default=0) + _PUNCTUATION
+
+    def step(text: str) -> str:
+        if len(text) <= longest and " ".join(_WORD.findall(text)) in phrases:
+            return ""
+        return "" if pattern is not None and pattern.fullmatch(text.strip()) else text
+
+    return step
+
+
+def _remove_step(rule: Rule) -> Step:
+    # The longest first: of "see extract" and "see extract attached" the second is meant.
+    phrases = sorted((_WORD.findall(phrase) for phrase in rule.phrases), key=len, reverse=True)
+    spelt = "|".join(r"[\W_]+".join(map(re.escape, words)) for words in phrases)
+    pattern = re.compile(rf"\b(?:{spelt})\b")
+    return lambda text: pattern.sub(" ", text)
 
 
 def _word_step(rule: Rule) -> Step:
     if rule.kind == "drop":
-        dropped = frozenset(rule.words)
-        return lambda word: "" if word in dropped else word
+        return _drop_step(rule)
     try:
-        stem = snowballstemmer.stemmer(rule.algorithm).stemWord
+        # Its own cache is off: MAX_CACHED_WORDS bounds ours, over all steps.
+        stem = Stemmer.Stemmer(rule.algorithm, 0).stemWord
     except KeyError as error:
         raise InvalidInputError(
             f"The rule {rule.name!r} asks for the unknown stemmer {rule.algorithm!r}.",
-            hint=f"Known: {', '.join(snowballstemmer.algorithms())}.",
+            hint=f"Known: {', '.join(Stemmer.algorithms())}.",
         ) from error
     return lambda word: str(stem(word)) if len(word) > 2 else word
 
 
+def _drop_step(rule: Rule) -> Step:
+    dropped = frozenset(rule.words)
+    pattern = re.compile(rule.pattern) if rule.pattern else None
+
+    def step(word: str) -> str:
+        if word in dropped or (pattern is not None and pattern.fullmatch(word)):
+            return ""
+        return word
+
+    return step
+
+
 def _plain(text: str) -> str:
-    """Return ``text`` in lower case and without accents (NFKD, combining marks left out)."""
-    if text.isascii():
-        return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_LIGATURES))
-    return "".join(c for c in decomposed if not unicodedata.combining(c))
+    """Return ``text`` in lower case and without accents."""
+    return text.lower() if text.isascii() else text.translate(_PLAIN_FORMS)
+
+
+class _PlainForms(dict[int, str]):
+    """The plain form of each character, worked out when it is first met.
+
+    Case folding and NFKD look at one character at a time once the combining marks are left out, so
+    that a table gives what the whole text would give, four times as fast.
+    """
+
+    def __missing__(self, number: int) -> str:
+        decomposed = unicodedata.normalize("NFKD", chr(number).casefold().translate(_LIGATURES))
+        plain = "".join(c for c in decomposed if not unicodedata.combining(c))
+        if len(self) < _MOST_CHARACTERS:
+            self[number] = plain
+        return plain
+
+
+_PLAIN_FORMS = _PlainForms()

@@ -28,7 +28,7 @@ from autonoe_nace.text import RuleSet
 from autonoe_nace.training.material import Material
 from autonoe_nace.training.params import TrainingParams
 
-_PACKAGES = ("fasttext-community", "numpy", "snowballstemmer", "scikit-learn")
+_PACKAGES = ("fasttext-community", "numpy", "PyStemmer", "scikit-learn")
 _SYNTHETIC = ("bakery", "software", "transport", "repair", "growing", "wholesale", "school", "bank")
 
 
