@@ -23,6 +23,9 @@ _ELSEWHERE = {
     "explain": "autonoe_nace.model.explain_cli:explain",
     "models": "autonoe_nace.registry.cli:models",
     "replay": "autonoe_nace.model.replay_cli:replay",
+    "dual": "autonoe_nace.recoding.cli:dual",
+    "recode": "autonoe_nace.recoding.cli:recode",
+    "series": "autonoe_nace.recoding.cli:series",
 }
 _DEFAULT_NOMENCLATURE = "ateco2025"
 

@@ -62,6 +62,14 @@ BUILT_IN: dict[tuple[str, str], tuple[Callable[[], Iterable[Link]], str]] = {
 """Official tables that need no file; each serves both directions."""
 
 
+def partner(name: str) -> str:
+    """Return the version that has an official table with ``name``; empty when there is none."""
+    for pair in BUILT_IN:
+        if name in pair:
+            return pair[0] if pair[1] == name else pair[1]
+    return ""
+
+
 def load_correspondence(
     source: Version = "ateco2025",
     target: Version = "ateco2022",
