@@ -6,11 +6,14 @@ each request down. Both the platform that mints keys and the server that checks 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import hmac
 import json
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,26 +33,34 @@ class KeyEntry:
     sha256: str
     created: str
     label: str = ""
+    rate_per_s: float = 0.0
+    """Requests per second that the key may send; 0 for the server's default."""
+    records_per_day: int = 0
+    """Records that it may have coded a day (UTC); 0 for the server's default."""
 
 
-def mint(*, label: str = "") -> tuple[str, KeyEntry]:
+def mint(
+    *, label: str = "", rate_per_s: float = 0.0, records_per_day: int = 0
+) -> tuple[str, KeyEntry]:
     """Return a new key and the entry to keep of it; the key cannot be recovered later."""
     key = PREFIX + secrets.token_urlsafe(32)
     entry = KeyEntry(
         id=secrets.token_hex(4),
-        sha256=_digest(key),
+        sha256=digest(key),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         label=label,
+        rate_per_s=rate_per_s,
+        records_per_day=records_per_day,
     )
     return key, entry
 
 
 def find(entries: tuple[KeyEntry, ...], key: str) -> KeyEntry | None:
     """Return the entry of ``key``, or None; the time taken does not tell how near a guess was."""
-    digest = _digest(key)
+    wanted = digest(key)
     found = None
     for entry in entries:
-        if hmac.compare_digest(entry.sha256, digest):
+        if hmac.compare_digest(entry.sha256, wanted):
             found = entry
     return found
 
@@ -71,7 +82,7 @@ def read(path: Path) -> tuple[KeyEntry, ...]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidInputError(
             f"The key file {path.name} cannot be read ({type(error).__name__}).",
-            hint="Create one with: autonoe nace serve --new-key --key-file FILE",
+            hint="Create one with: autonoe nace keys create --key-file FILE",
         ) from error
 
 
@@ -88,6 +99,30 @@ def write(path: Path, entries: tuple[KeyEntry, ...], *, uid: int = -1, gid: int 
     partial.replace(path)
 
 
+@contextmanager
+def editing(path: Path) -> Iterator[list[KeyEntry]]:
+    """Yield the entries of ``path`` to change; the file is written at the end, in one step.
+
+    Two that edit at once take turns, so that no key is lost. A missing file counts as empty.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file is not ours, or readable by other people.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        entries = list(read(path)) if path.exists() else []
+        before = tuple(entries)
+        yield entries
+        if tuple(entries) != before:
+            write(path, tuple(entries))
+    finally:
+        os.close(folder)
+
+
 def _open_to_others(path: Path) -> bool:
     """Return whether more people than us may read or change the file.
 
@@ -98,5 +133,7 @@ def _open_to_others(path: Path) -> bool:
     return bool(status.st_mode & (0o037 if mounted and os.geteuid() != 0 else 0o077))
 
 
-def _digest(key: str) -> str:
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+def digest(key: str | bytes) -> str:
+    """Return what is kept of ``key``."""
+    raw = key if isinstance(key, bytes) else key.encode("utf-8", "surrogatepass")
+    return hashlib.sha256(raw).hexdigest()

@@ -80,10 +80,18 @@ class PredictionLog:
         with self._lock:
             return len(self._pending) + self._writing
 
-    def start(self) -> None:
-        """Start the writer thread; segments a crash left half-written are removed."""
-        for leftover in self.folder.glob(f".*{SEGMENT_SUFFIX}.part"):
-            leftover.unlink(missing_ok=True)
+    def start(self, *, alone: bool = True) -> None:
+        """Start the writer thread.
+
+        Parameters
+        ----------
+        alone : bool
+            Whether no other process writes to the folder now: then segments that a crash left
+            half-written are removed.
+        """
+        if alone:
+            for leftover in self.folder.glob(f".*{SEGMENT_SUFFIX}.part"):
+                leftover.unlink(missing_ok=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -127,9 +135,19 @@ class PredictionLog:
 
     def _encode(self, record: LogRecord) -> bytes:
         if self._secret is not None:
-            digest = hmac.new(self._secret, record.text.encode(), hashlib.sha256).hexdigest()
-            record = msgspec.structs.replace(record, text=f"hmac-sha256:{digest}")
-        return self._encoder.encode(record)
+            # half a character can be no UTF-8, and must not cost the line
+            hidden = record.text.encode("utf-8", "surrogatepass")
+            digest = hmac.new(self._secret, hidden, hashlib.sha256).hexdigest()
+            record = msgspec.structs.replace(
+                record,
+                text=f"hmac-sha256:{digest}",
+                characters=len(record.text),
+                words=len(record.text.split()),
+            )
+        try:
+            return self._encoder.encode(record)
+        except UnicodeEncodeError:
+            return self._encoder.encode(_repaired(record))
 
     def _write_segment(self, lines: list[bytes]) -> None:
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
@@ -163,6 +181,16 @@ class PredictionLog:
                 self.dropped += len(self._pending)
                 _LOGGER.error("%d prediction logs were dropped", len(self._pending))
                 self._pending = []
+
+
+def _repaired(record: LogRecord) -> LogRecord:
+    """Return the record with half characters, which no UTF-8 can hold, as question marks."""
+    features = {_readable(name): _readable(value) for name, value in record.features.items()}
+    return msgspec.structs.replace(record, text=_readable(record.text), features=features)
+
+
+def _readable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 def _pseudonym_key(folder: Path) -> bytes:

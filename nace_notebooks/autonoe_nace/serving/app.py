@@ -1,50 +1,56 @@
-"""The ASGI application: routes, keys, errors, metrics."""
+"""The ASGI application: what the processes of a server run, and tests run in theirs."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import secrets
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 
-import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute
+from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from autonoe.errors import AutonoeError
-from autonoe_nace.logs.writer import PredictionLog
-from autonoe_nace.serving.body import read_json_body
-from autonoe_nace.serving.errors import ServingError, error_response
+from autonoe_nace.serving.errors import ServingError, error_parts
+from autonoe_nace.serving.exchange import Endpoint, Gate, Handler
 from autonoe_nace.serving.holder import ModelHolder
+from autonoe_nace.serving.insee import InseeRoutes
 from autonoe_nace.serving.keyring import KeyRing
-from autonoe_nace.serving.metrics import CONTENT_TYPE, ServingMetrics
-from autonoe_nace.serving.predictor import Call, Predictor
+from autonoe_nace.serving.metrics import ServingMetrics
+from autonoe_nace.serving.native import NativeRoutes
+from autonoe_nace.serving.openapi import Description
+from autonoe_nace.serving.predictor import Predictor
 from autonoe_nace.serving.pseudonyms import fetch_key
-from autonoe_nace.serving.schema import PredictAnswer, parse_predict
+from autonoe_nace.serving.routes import ROUTES
+from autonoe_nace.serving.schema import LogsOut
+from autonoe_nace.serving.served_log import ServedLog
 from autonoe_nace.serving.settings import ServingSettings
 from autonoe_nace.serving.shipping import LogShipper
+from autonoe_nace.serving.usage import Limits, UsageTable
 
-_LOGGER = logging.getLogger(__name__)
-_ENCODER = msgspec.json.Encoder()
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who asks, under which request id, since when (``time.perf_counter``, in seconds)."""
-
-    request_id: str
-    key_id: str
-    started: float
+_SAVE_USAGE_S = 10.0
 
 
-Handler = Callable[[Request, Caller], Awaitable[Response]]
+class Common:
+    """What all processes of one server share: counts, limits, metrics. Made before they part.
+
+    Parameters
+    ----------
+    settings : ServingSettings
+        Frozen settings.
+    rows : int
+        Processes that can live at once.
+    """
+
+    def __init__(self, settings: ServingSettings, *, rows: int = 1) -> None:
+        settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.metrics = ServingMetrics([route.path for route in ROUTES], rows=rows)
+        self.usage = UsageTable(settings.state_dir / "usage.json")
+        if settings.pseudonymise and settings.pseudonym_secret:
+            fetch_key(settings.deployment, settings.state_dir / "logs")
 
 
 class ServingApp:
@@ -57,133 +63,148 @@ class ServingApp:
     holder : ModelHolder, optional
         With a model loaded already; by default the app loads it in the background and answers
         503 ``model_unavailable`` until then.
+    common : Common, optional
+        Shared with other processes, one of which then follows the alias and sends the logs; by
+        default this app is alone, and does so itself.
     """
 
-    def __init__(self, settings: ServingSettings, holder: ModelHolder | None = None) -> None:
+    def __init__(
+        self,
+        settings: ServingSettings,
+        holder: ModelHolder | None = None,
+        common: Common | None = None,
+    ) -> None:
         self.settings = settings
         self.holder = holder or ModelHolder(settings)
-        self.keys = KeyRing(settings.key_file)
-        if settings.pseudonymise and settings.pseudonym_secret:
-            fetch_key(settings.deployment, settings.state_dir / "logs")
-        self.log = PredictionLog(
-            settings.state_dir / "logs",
-            flush_s=settings.flush_s,
-            pseudonymise=settings.pseudonymise,
-        )
+        self._alone = common is None
+        self._common = common or Common(settings)
+        self.metrics = self._common.metrics
+        limits = Limits(settings.rate_per_s, settings.burst, settings.records_per_day)
+        self.gate = Gate(KeyRing(settings.key_file, limits), self._common.usage, self.metrics)
+        self.log = ServedLog(settings, self.metrics)
         self.shipper = (
             LogShipper(self.log, settings.logs_to, part=settings.logs_part)
-            if settings.logs_to
+            if settings.logs_to and self._alone
             else None
         )
-        self.metrics = ServingMetrics(self.log)
-        self.predictor = Predictor(settings, self.log)
+        self.predictor = Predictor(settings, self.log, self.metrics)
 
-    def asgi(self) -> ASGIApp:
+    def asgi(self) -> Front:
         """Return the application to give to an ASGI server."""
-        routes = [
-            self._route("/v1/predict", self._predict, "POST", key=True),
-            self._route("/v1/models", self._models, "GET", key=True),
-            self._route("/metrics", self._metrics, "GET", key=True),
-            self._route("/health/live", self._live, "GET", key=False),
-            self._route("/health/ready", self._ready, "GET", key=False),
+        handlers = self._handlers()
+        endpoints = [
+            Endpoint(self.gate, handlers[route.name], place, key=route.key, counted=route.counted)
+            for place, route in enumerate(ROUTES)
+        ]
+        routes: list[BaseRoute] = [
+            StarletteRoute(route.path, endpoint, methods=[route.method])
+            for route, endpoint in zip(ROUTES, endpoints, strict=True)
         ]
         app = Starlette(
             routes=routes,
             lifespan=self._lifespan,
-            exception_handlers={HTTPException: _http_error, Exception: _unexpected},
+            exception_handlers={HTTPException: _http_error},
         )
-        return _PrefixApp(app, self.settings.root_path) if self.settings.root_path else app
+        app.router.redirect_slashes = False
+        hot = {
+            (route.method, route.path): endpoint
+            for route, endpoint in zip(ROUTES, endpoints, strict=True)
+        }
+        return Front(app, hot, self.settings.root_path)
+
+    def _handlers(self) -> dict[str, Handler]:
+        usage = self._common.usage
+        native = NativeRoutes(
+            self.holder,
+            self.predictor,
+            usage,
+            self.metrics,
+            threshold=self.settings.threshold,
+            shipped=self._shipped if self.settings.logs_to else None,
+        )
+        insee = InseeRoutes(self.holder, self.predictor, usage)
+        description = Description(keys=self.settings.key_file is not None)
+        return {
+            "predict": native.predict,
+            "evaluate": native.evaluate,
+            "models": native.models,
+            "usage": native.usage,
+            "metrics": native.metrics,
+            "live": native.live,
+            "ready": native.ready,
+            "insee_predict": insee.predict,
+            "insee_batch": insee.predict_batch,
+            "insee_evaluation": insee.evaluation,
+            "insee_forms": insee.predict_forms,
+            "openapi": description.document,
+            "docs": description.page,
+        }
+
+    def _shipped(self) -> LogsOut:
+        if self.shipper is not None:
+            return LogsOut(**self.shipper.counts())
+        # in the order in which a line moves on, so that none is missed on its way
+        waiting = self.metrics.logs()[2] + self.log.segments()
+        return LogsOut(self.metrics.stored, waiting)
 
     @asynccontextmanager
     async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
-        self.log.start()
-        if self.shipper is not None:
-            self.shipper.start()
-        follower = asyncio.create_task(self.holder.follow())
+        self.log.start(alone=self._alone)
+        tasks = []
+        if self._alone:
+            self.metrics.set_ready()
+            if self.shipper is not None:
+                self.shipper.start()
+            tasks = [
+                asyncio.create_task(self.holder.follow()),
+                asyncio.create_task(self._save_usage()),
+            ]
         try:
             yield
         finally:
-            follower.cancel()
-            with suppress(asyncio.CancelledError):
-                await follower
-            self.predictor.close()
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             await asyncio.to_thread(self.log.stop)
             if self.shipper is not None:
                 await asyncio.to_thread(self.shipper.stop)
+            if self._alone:
+                self._common.usage.save()
 
-    def _route(self, path: str, handler: Handler, method: str, *, key: bool) -> Route:
-        latency = self.metrics.latency.labels(path)
-
-        async def endpoint(request: Request) -> Response:
-            started = time.perf_counter()
-            request_id = secrets.token_hex(16)
-            try:
-                # before the body is read: a stranger's megabyte costs nothing
-                key_id = self.keys.key_id(request) if key else ""
-                response = await handler(request, Caller(request_id, key_id, started))
-            except AutonoeError as error:
-                response = error_response(error, request_id=request_id)
-            self.metrics.requests.labels(path, str(response.status_code)).inc()
-            latency.observe(time.perf_counter() - started)
-            return response
-
-        return Route(path, endpoint, methods=[method])
-
-    async def _predict(self, request: Request, caller: Caller) -> Response:
-        wanted = parse_predict(await read_json_body(request))
-        served = self.holder.current()
-        call = Call(caller.request_id, caller.key_id, caller.started, wanted, served)
-        results = await self.predictor.answer(call)
-        failed = [result.error for result in results if result.error is not None]
-        autos = sum(result.auto is True for result in results)
-        self.metrics.records.labels("auto").inc(autos)
-        self.metrics.records.labels("error").inc(len(failed))
-        self.metrics.records.labels("review").inc(len(results) - autos - len(failed))
-        if len(failed) == len(results):
-            # nothing could be answered: the request as a whole failed, by its first reason
-            raise ServingError(failed[0].message, hint=failed[0].hint, code=failed[0].code)
-        answer = PredictAnswer(caller.request_id, served.out, self.settings.threshold, results)
-        return _json(answer, caller.request_id)
-
-    async def _models(self, _request: Request, caller: Caller) -> Response:
-        model = self.holder.current().out
-        document = {"models": [model], "threshold": self.settings.threshold}
-        return _json(document, caller.request_id)
-
-    async def _metrics(self, _request: Request, _caller: Caller) -> Response:
-        with suppress(AutonoeError):
-            self.metrics.stale.set(self.holder.current().out.stale)
-        return Response(self.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
-
-    async def _live(self, _request: Request, caller: Caller) -> Response:
-        return _json({"live": True}, caller.request_id)
-
-    async def _ready(self, _request: Request, caller: Caller) -> Response:
-        document: dict[str, object] = {"ready": True, "model": self.holder.current().out}
-        if self.shipper is not None:
-            document["logs"] = await asyncio.to_thread(self.shipper.counts)
-        return _json(document, caller.request_id)
+    async def _save_usage(self) -> None:
+        while True:
+            await asyncio.sleep(_SAVE_USAGE_S)
+            await asyncio.to_thread(self._common.usage.save)
 
 
-class _PrefixApp:
-    """Take the prefix that the platform's proxy leaves on each path; direct calls have none."""
+class Front:
+    """Send requests to their endpoint without a router, and all others to the application.
 
-    def __init__(self, app: ASGIApp, prefix: str) -> None:
-        self.app = app
-        self.prefix = prefix
+    Takes the prefix away that the platform's proxy leaves on each path; direct calls have none.
+    """
+
+    def __init__(
+        self, app: Starlette, endpoints: dict[tuple[str, str], Endpoint], prefix: str
+    ) -> None:
+        self.app: ASGIApp = app
+        self.routes = app.routes
+        self._endpoints = endpoints
+        self._prefix = prefix
+        self._start = f"{prefix}/"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(f"{self.prefix}/"):
-            scope = {**scope, "root_path": self.prefix}
+        """Answer one request, or go through the application's life."""
+        if scope["type"] == "http":
+            path = scope["path"]
+            if self._prefix and path.startswith(self._start):
+                scope = {**scope, "root_path": self._prefix}
+                path = path[len(self._prefix) :]
+            endpoint = self._endpoints.get((scope["method"], path))
+            if endpoint is not None:
+                await endpoint(scope, receive, send)
+                return
         await self.app(scope, receive, send)
-
-
-def _json(document: object, request_id: str) -> Response:
-    return Response(
-        _ENCODER.encode(document),
-        media_type="application/json",
-        headers={"X-Request-ID": request_id},
-    )
 
 
 async def _http_error(_request: Request, error: Exception) -> Response:
@@ -191,20 +212,15 @@ async def _http_error(_request: Request, error: Exception) -> Response:
     if error.status_code == 405:
         known = ServingError(
             "This path does not answer that method.",
-            hint="POST /v1/predict; all other paths answer GET.",
+            hint="GET /docs shows every path with its method.",
             code="method_not_allowed",
         )
     else:
         known = ServingError(
-            "There is no such path.", hint="POST /v1/predict, GET /v1/models.", code="not_found"
+            "There is no such path.", hint="GET /docs shows every path.", code="not_found"
         )
-    return error_response(known)
-
-
-async def _unexpected(_request: Request, error: Exception) -> Response:
-    _LOGGER.error("Unexpected error: %s", type(error).__name__, exc_info=error)
-    return error_response(
-        ServingError(
-            "The server failed to answer.", hint="Its log says why; try again.", code="failed"
-        )
-    )
+    status, headers, body = error_parts(known)
+    allowed = (error.headers or {}).get("Allow")
+    extra = {"Allow": allowed} if allowed else {}
+    plain = {name.decode(): value.decode() for name, value in headers}
+    return Response(body, status_code=status, headers={**plain, **extra})

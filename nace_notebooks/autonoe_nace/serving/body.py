@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
 
 from autonoe_nace.serving.errors import ServingError
 from autonoe_nace.serving.schema import MAX_BODY_BYTES
@@ -13,13 +13,17 @@ BODY_TIMEOUT_S = 20.0
 """Longest time to send a body; a slower client gives its place to others."""
 
 
-async def read_json_body(request: Request, *, limit: int = MAX_BODY_BYTES) -> bytes:
-    """Return the body of ``request``.
+async def read_json_body(
+    headers: list[tuple[bytes, bytes]], receive: Receive, *, limit: int = MAX_BODY_BYTES
+) -> bytes:
+    """Return the body of a request.
 
     Parameters
     ----------
-    request : Request
-        Its declared type must be JSON when it declares one.
+    headers : list of pairs of bytes
+        As ASGI gives them; a declared type must be JSON.
+    receive : callable
+        ASGI's.
     limit : int
         Bytes; a declared or actual length beyond it stops the reading there.
 
@@ -29,32 +33,52 @@ async def read_json_body(request: Request, *, limit: int = MAX_BODY_BYTES) -> by
         ``not_json``, ``body_too_large``, ``request_timeout``, or ``invalid_json`` when the client
         went away.
     """
-    kind = request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
-    if kind != "application/json":
-        raise ServingError(
-            "The body must be JSON.", hint="Send Content-Type: application/json.", code="not_json"
-        )
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and (len(declared) > 12 or int(declared) > limit):
-        raise _too_large(limit)
-    chunks: list[bytes] = []
-    size = 0
+    for name, value in headers:
+        if name == b"content-type":
+            if value.split(b";")[0].strip().lower() != b"application/json":
+                raise ServingError(
+                    "The body must be JSON.",
+                    hint="Send Content-Type: application/json.",
+                    code="not_json",
+                )
+        elif (
+            name == b"content-length"
+            and value.isdigit()
+            and (len(value) > 12 or int(value) > limit)
+        ):
+            raise _too_large(limit)
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > limit:
+            message = await receive()
+            first: bytes = message.get("body", b"")
+            if not message.get("more_body", False) and message["type"] == "http.request":
+                if len(first) > limit:
                     raise _too_large(limit)
-                chunks.append(chunk)
+                return first
+            return await _rest(message, receive, limit)
     except TimeoutError:
         raise ServingError(
             f"The body did not arrive within {BODY_TIMEOUT_S:.0f} seconds.",
             hint="Send smaller requests.",
             code="request_timeout",
         ) from None
-    except ClientDisconnect:
-        raise ServingError("The body was cut off.", code="invalid_json") from None
-    return b"".join(chunks)
+
+
+async def _rest(message: object, receive: Receive, limit: int) -> bytes:
+    assert isinstance(message, dict)  # noqa: S101  an ASGI message
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        if message["type"] != "http.request":
+            raise ServingError("The body was cut off.", code="invalid_json")
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+        message = dict(await receive())
 
 
 def _too_large(limit: int) -> ServingError:

@@ -11,10 +11,10 @@ import click
 import platformdirs
 
 from autonoe import apikeys
-from autonoe.credentials import session
 from autonoe_nace.logs.store import PART
+from autonoe_nace.serving.run import credentials_beside
 from autonoe_nace.serving.run import serve as run
-from autonoe_nace.serving.settings import ServingSettings
+from autonoe_nace.serving.settings import MAX_WORKERS, ServingSettings
 
 
 def _default_state() -> Path:
@@ -32,13 +32,40 @@ def _default_state() -> Path:
 @click.option(
     "--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="TCP port."
 )
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, MAX_WORKERS),
+    help="Processes that answer; they share one model's memory.",
+)
 @click.option("--threshold", default=0.8, show_default=True, help="Confidence for automatic.")
 @click.option(
     "--key-file", type=click.Path(path_type=Path), help="Hashed API keys; without it, no key."
 )
 @click.option("--new-key", is_flag=True, help="Add a key to --key-file and print it, once.")
+@click.option(
+    "--rate",
+    "rate_per_s",
+    default=0.0,
+    show_default=True,
+    help="Requests per second of a key that has no limit of its own; 0 for no limit.",
+)
+@click.option(
+    "--burst", default=0, show_default=True, help="Requests at once; 0 for those of two seconds."
+)
+@click.option(
+    "--daily-quota",
+    "records_per_day",
+    default=0,
+    show_default=True,
+    help="Records per day of a key that has no quota of its own; 0 for no limit.",
+)
 @click.option("--root-path", default="", help="Prefix that a proxy leaves on each path.")
 @click.option("--deployment", default="local", show_default=True, help="Name in the logs.")
+@click.option(
+    "--log/--no-log", "logging", default=True, help="Keep a log of the predictions; on by default."
+)
 @click.option("--pseudonymise", is_flag=True, help="Log an HMAC of each text, not the text.")
 @click.option(
     "--registry-timeout",
@@ -46,6 +73,13 @@ def _default_state() -> Path:
     default=60.0,
     show_default=True,
     help="Seconds to fetch a model in.",
+)
+@click.option(
+    "--refresh",
+    "refresh_s",
+    default=15.0,
+    show_default=True,
+    help="Seconds between two looks at the alias.",
 )
 @click.option("--logs-to", default="", help="s3://… or folder: send prediction logs there.")
 @click.option("--logs-part", default=PART, help="This server's file in each day of --logs-to.")
@@ -57,15 +91,15 @@ def _default_state() -> Path:
 )
 def serve(*, new_key: bool, key_file: Path | None, state_dir: Path | None, **options: Any) -> None:
     """Serve a model over REST on loopback until interrupted."""
+    state = state_dir or _default_state() / options["deployment"]
+    settings = ServingSettings(key_file=key_file, state_dir=state, **options)
     if new_key:
         if key_file is None:
             raise click.UsageError("--new-key needs --key-file FILE.")
-        known = apikeys.read(key_file) if key_file.exists() else ()
         key, entry = apikeys.mint(label="autonoe nace serve")
-        apikeys.write(key_file, (*known, entry))
+        with apikeys.editing(key_file) as entries:
+            entries.append(entry)
         click.echo(f"API key, shown once: {key}", err=True)
-    state = state_dir or _default_state() / options["deployment"]
-    settings = ServingSettings(key_file=key_file, state_dir=state, **options)
-    # a deployment is told whose it is; its credentials renew beside it, in a thread
-    with session() if os.environ.get("AUTONOE_PROOF_FILE") else nullcontext():
+    # a deployment is told whose it is; its credentials renew beside it
+    with credentials_beside() if os.environ.get("AUTONOE_PROOF_FILE") else nullcontext():
         run(settings)

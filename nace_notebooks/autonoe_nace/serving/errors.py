@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import msgspec
-from starlette.responses import Response
 
 from autonoe.errors import AutonoeError
 
@@ -21,10 +20,16 @@ STATUS = {
     "request_timeout": 408,
     "body_too_large": 413,
     "not_json": 415,
+    "rate_limited": 429,
+    "quota_exceeded": 429,
     "model_unavailable": 503,
     "unavailable": 503,
     "failed": 500,
 }
+
+Headers = list[tuple[bytes, bytes]]
+
+_JSON = (b"content-type", b"application/json")
 
 
 class ServingError(AutonoeError):
@@ -33,17 +38,24 @@ class ServingError(AutonoeError):
     code = "invalid_input"
 
 
-def error_response(error: AutonoeError, *, request_id: str = "") -> Response:
-    """Return the answer for ``error``; an unknown code is a 500."""
-    headers = {"X-Request-ID": request_id} if request_id else {}
+class LimitError(ServingError):
+    """A key used more than it may; ``retry_after_s`` says when to come back."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, hint: str, code: str, retry_after_s: int) -> None:
+        super().__init__(message, hint=hint, code=code)
+        self.retry_after_s = max(1, retry_after_s)
+
+
+def error_parts(error: AutonoeError) -> tuple[int, Headers, bytes]:
+    """Return status, headers and body of the answer for ``error``; an unknown code is a 500."""
     status = STATUS.get(error.code, 500)
+    headers = [_JSON]
     if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
+        headers.append((b"www-authenticate", b"Bearer"))
     if status in {408, 413}:
-        headers["Connection"] = "close"  # the rest of the body is never read
-    return Response(
-        msgspec.json.encode(error.as_dict()),
-        status_code=status,
-        media_type="application/json",
-        headers=headers,
-    )
+        headers.append((b"connection", b"close"))  # the rest of the body is never read
+    if isinstance(error, LimitError):
+        headers.append((b"retry-after", str(error.retry_after_s).encode()))
+    return status, headers, msgspec.json.encode(error.as_dict())

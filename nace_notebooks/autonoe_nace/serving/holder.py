@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-
-import msgspec
 
 from autonoe.errors import AutonoeError, UnavailableError
-from autonoe_nace.model_uri import PREFIX, ModelUri
 from autonoe_nace.serving import source
+from autonoe_nace.serving.following import Follower, News
 from autonoe_nace.serving.settings import ServingSettings
 from autonoe_nace.serving.source import ServedModel
 
@@ -18,34 +15,54 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class ModelHolder:
-    """Holds the current model and follows its alias in the registry."""
+    """Holds the current model and, where no other process does, follows its alias.
 
-    def __init__(self, settings: ServingSettings) -> None:
+    Parameters
+    ----------
+    settings : ServingSettings
+        What to serve.
+    served : ServedModel, optional
+        A model that was loaded already.
+    """
+
+    def __init__(self, settings: ServingSettings, served: ServedModel | None = None) -> None:
         self.settings = settings
-        self._served: ServedModel | None = None
+        self._served = served
         self._problem: AutonoeError | None = None
-        self._refused = ""
+        self._follower = Follower(settings)
 
     def load(self) -> None:
-        """Load the model now; when that fails, the one in use or the last good one stays.
+        """Look for a model once and load what there is.
 
         Raises
         ------
         AutonoeError
             If there is none at all; :meth:`current` repeats it.
         """
-        try:
-            self._served = source.load(self.settings)
-        except AutonoeError as error:
-            _LOGGER.error("The model cannot be used: %s", error.message)
-            if self._served is None:
-                self._served = source.load_last_good(self.settings)
-            self._problem = error
-            if self._served is None:
-                raise
-            self._mark(stale=True)
-        else:
-            self._problem = None
+        self.take(self._follower.look())
+        if self._served is None and self._problem is not None:
+            raise self._problem
+
+    def take(self, news: News) -> None:
+        """Load the model that ``news`` brings; when that fails, the one in use stays."""
+        stale = news.stale
+        if news.source is not None:
+            try:
+                self._served = source.open_model(news.source)
+            except AutonoeError as error:
+                _LOGGER.error("The model cannot be loaded: %s", error.message)
+                news, stale = News(None, stale=True, problem=error), True
+        self._problem = news.problem
+        self.mark(stale=stale)
+
+    def fail(self, problem: AutonoeError) -> None:
+        """Remember why there is no model, for whoever asks."""
+        self._problem = problem
+
+    def mark(self, *, stale: bool) -> None:
+        """Mark the model in use."""
+        if self._served is not None and self._served.out.stale != stale:
+            self._served = self._served.marked(stale=stale)
 
     def current(self) -> ServedModel:
         """Return the model that answers now.
@@ -67,37 +84,6 @@ class ModelHolder:
     async def follow(self) -> None:
         """Load the model when there is none, then follow the alias until cancelled."""
         while True:
-            try:
-                await self._refresh()
-            except AutonoeError as error:
-                _LOGGER.warning("%s", error.message)
-            # jitter: servers that lost the registry together do not return to it together
-            await asyncio.sleep(self.settings.refresh_s * random.uniform(0.8, 1.2))  # noqa: S311
-
-    async def _refresh(self) -> None:
-        served = self._served
-        if served is None:
-            await asyncio.to_thread(self.load)
-            return
-        if not self.settings.model.startswith(PREFIX):
-            return
-        uri = ModelUri.parse(self.settings.model)
-        try:
-            version = uri.version or await asyncio.to_thread(source.registry_version, uri)
-        except AutonoeError:
-            self._mark(stale=True)
-            raise
-        if version == served.out.version:
-            self._mark(stale=False)
-        elif version != self._refused:
-            await asyncio.to_thread(self.load)
-            loaded = self.current().out.version
-            # a version that failed its checks is not tried again until the alias moves
-            self._refused = version if loaded != version else ""
-            _LOGGER.info("Version %s answers now", loaded)
-
-    def _mark(self, *, stale: bool) -> None:
-        served = self._served
-        if served is not None and served.out.stale != stale:
-            out = msgspec.structs.replace(served.out, stale=stale)
-            self._served = ServedModel(served.model, out)
+            news = await asyncio.to_thread(self._follower.look)
+            await asyncio.to_thread(self.take, news)
+            await asyncio.sleep(self._follower.pause_s())

@@ -4,121 +4,169 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import cast
 
 from autonoe_nace.logs.record import LogRecord
 from autonoe_nace.logs.writer import PredictionLog
 from autonoe_nace.model import Prediction
-from autonoe_nace.serving.schema import (
-    NO_USABLE_WORD,
-    CandidateOut,
-    PredictRequest,
-    Record,
-    ResultOut,
-    text_error,
-)
+from autonoe_nace.serving.explaining import explain
+from autonoe_nace.serving.metrics import ServingMetrics
+from autonoe_nace.serving.parsing import text_error
+from autonoe_nace.serving.schema import NO_USABLE_WORD, CandidateOut, ErrorOut, ResultOut
 from autonoe_nace.serving.settings import ServingSettings
 from autonoe_nace.serving.source import ServedModel
 
-INLINE_RECORDS = 2
-"""Up to so many records are answered at once: a thread's hand-over would take longer."""
-CHUNK_RECORDS = 32
-"""About 3 ms of work, after which another request gets its turn."""
+CHUNK_RECORDS = 64
+"""About 6 ms of work, after which another request gets its turn."""
+CHUNK_EXPLAINED = 2
 
 
-@dataclass(frozen=True)
-class Call:
-    """What the records of one request have in common."""
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Records to code, and how."""
 
     request_id: str
     key_id: str
     started: float
     """``time.perf_counter`` at the request's arrival, in seconds."""
-    request: PredictRequest
     served: ServedModel
+    texts: Sequence[str]
+    features: Sequence[Mapping[str, str]]
+    errors: Sequence[ErrorOut | None] = ()
+    """Why a record cannot be coded, found before; empty when nothing was found yet."""
+    top_k: int = 5
+    min_probability: float = 0.0
+    explain: bool = False
+    set_coverage: float | None = None
+    level: int | None = None
 
 
 class Predictor:
     """Codes the records of requests and logs each answer."""
 
-    def __init__(self, settings: ServingSettings, log: PredictionLog) -> None:
+    def __init__(
+        self, settings: ServingSettings, log: PredictionLog, metrics: ServingMetrics
+    ) -> None:
         self.settings = settings
         self.log = log
-        # one thread: two batches take turns by chunk instead of fighting for the interpreter
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="predict")
+        self.metrics = metrics
+        # batches take turns by chunk; between two chunks all waiting single requests are answered
+        self._turn = asyncio.Lock()
 
-    def close(self) -> None:
-        """End the batch thread."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
-    async def answer(self, call: Call) -> list[ResultOut]:
+    async def answer(self, work: Work) -> list[ResultOut]:
         """Return one result per record, in order."""
-        records = call.request.records
-        if len(records) <= INLINE_RECORDS:
-            return self._answer_chunk(call, 0, records)
-        loop = asyncio.get_running_loop()
+        size = CHUNK_EXPLAINED if work.explain else CHUNK_RECORDS
+        count = len(work.texts)
+        if count <= size:
+            return self._answer_chunk(work, 0, count)
         results: list[ResultOut] = []
-        for start in range(0, len(records), CHUNK_RECORDS):
-            chunk = records[start : start + CHUNK_RECORDS]
-            results += await loop.run_in_executor(
-                self._pool, self._answer_chunk, call, start, chunk
-            )
+        for start in range(0, count, size):
+            # on this very thread: another one would make all others wait for the interpreter
+            async with self._turn:
+                results += self._answer_chunk(work, start, min(start + size, count))
+                await asyncio.sleep(0)
         return results
 
-    def _answer_chunk(self, call: Call, start: int, records: Sequence[Record]) -> list[ResultOut]:
-        errors = [text_error(record.text) for record in records]
-        texts = [
-            record.text for record, error in zip(records, errors, strict=True) if error is None
+    def _answer_chunk(self, work: Work, start: int, end: int) -> list[ResultOut]:
+        texts = work.texts[start:end]
+        errors = [
+            (work.errors[start + place] if work.errors else None) or text_error(text)
+            for place, text in enumerate(texts)
         ]
-        predictions = iter(call.served.model.predict(texts, k=call.request.top_k) if texts else ())
-        results = [
-            ResultOut(error=error) if error else self._result(call, next(predictions))
-            for error in errors
-        ]
-        self._log(call, start, records, results)
+        features = work.features[start:end]
+        good = [place for place, error in enumerate(errors) if error is None]
+        predictions = self._predict(work, [texts[i] for i in good], [features[i] for i in good])
+        results = [ResultOut(error=error) for error in errors]
+        for place, prediction in zip(good, predictions, strict=True):
+            results[place] = self._result(work, texts[place], features[place], prediction)
+        self._log(work, start, texts, features, results)
+        self._count(results)
         return results
 
-    def _result(self, call: Call, prediction: Prediction) -> ResultOut:
+    def _predict(
+        self, work: Work, texts: list[str], features: list[Mapping[str, str]]
+    ) -> list[Prediction]:
+        if not texts:
+            return []
+        return work.served.model.predict(
+            texts,
+            work.top_k,
+            level=work.level,
+            features=features if any(features) else None,
+            coverage=work.set_coverage,
+            fallback_at=self.settings.threshold,
+        )
+
+    def _result(
+        self, work: Work, text: str, features: Mapping[str, str], prediction: Prediction
+    ) -> ResultOut:
         if not prediction.candidates:
             return ResultOut(error=NO_USABLE_WORD)
-        level = call.served.model.manifest.level
-        kept = [
-            CandidateOut(c.code, c.title, level, c.probability)
-            for place, c in enumerate(prediction.candidates)
-            if place == 0 or c.probability >= call.request.min_probability
-        ]
+        kept = prediction.candidates
+        if work.min_probability:
+            least = work.min_probability
+            kept = (kept[0], *(c for c in kept[1:] if c.probability >= least))
         confidence = prediction.confidence
-        return ResultOut(kept, confidence, auto=confidence >= self.settings.threshold)
+        # the model's own objects have the fields of CandidateOut: a copy of each would only cost
+        return ResultOut(
+            cast("Sequence[CandidateOut]", kept),
+            confidence,
+            auto=confidence >= self.settings.threshold,
+            stage=prediction.stage,
+            fallback=cast("CandidateOut | None", prediction.fallback),
+            conformal_set=prediction.conformal,
+            explanation=explain(work.served.model, text, features) if work.explain else None,
+        )
+
+    def _count(self, results: Sequence[ResultOut]) -> None:
+        errors = sum(result.error is not None for result in results)
+        autos = sum(result.auto is True for result in results)
+        self.metrics.add_records(autos, len(results) - autos - errors, errors)
 
     def _log(
-        self, call: Call, start: int, records: Sequence[Record], results: Sequence[ResultOut]
+        self,
+        work: Work,
+        start: int,
+        texts: Sequence[str],
+        features: Sequence[Mapping[str, str]],
+        results: Sequence[ResultOut],
     ) -> None:
+        if not self.settings.logging:
+            return
         now = datetime.now(UTC)
-        latency_ms = (time.perf_counter() - call.started) * 1000
-        model = call.served.out
+        latency_ms = round((time.perf_counter() - work.started) * 1000, 3)
+        model = work.served.out
+        level = work.level or work.served.model.manifest.level
         self.log.add(
             LogRecord(
-                request_id=call.request_id,
+                request_id=work.request_id,
                 position=start + place,
                 time=now,
                 deployment=self.settings.deployment,
-                key_id=call.key_id,
+                key_id=work.key_id,
                 model_name=model.name,
                 model_version=model.version,
                 model_sha256=model.sha256,
                 # an over-long text is refused, and is not worth a megabyte of log either
-                text=record.text if result.error is None else "",
+                text=text if result.error is None else "",
                 codes=[c.code for c in result.candidates],
                 titles=[c.title for c in result.candidates],
                 probabilities=[c.probability for c in result.candidates],
                 confidence=result.confidence or 0.0,
                 threshold=self.settings.threshold,
                 auto=bool(result.auto),
-                latency_ms=round(latency_ms, 3),
+                latency_ms=latency_ms,
                 error=result.error.code if result.error else "",
+                features=dict(values),
+                stage=result.stage or "model",
+                fallback_code=result.fallback.code if result.fallback else "",
+                top_k=work.top_k,
+                level=level,
             )
-            for place, (record, result) in enumerate(zip(records, results, strict=True))
+            for place, (text, values, result) in enumerate(
+                zip(texts, features, results, strict=True)
+            )
         )

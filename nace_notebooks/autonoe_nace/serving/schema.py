@@ -1,34 +1,74 @@
-"""What goes into the service and comes out of it, as types that msgspec checks."""
+"""What goes into the native API and comes out of it, as types that msgspec checks."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 
-from autonoe_nace.serving.errors import ServingError
-
 MAX_BODY_BYTES = 1_048_576
 MAX_TEXT_CHARS = 5_000
 MAX_RECORDS = 1_000
+MAX_EXPLAINED = 50
+"""Records of one request that are explained: each takes as long as a few dozen predictions."""
 MAX_TOP_K = 50
+MAX_FEATURES = 32
+
+Features = Annotated[
+    dict[
+        Annotated[str, msgspec.Meta(max_length=100)], Annotated[str, msgspec.Meta(max_length=200)]
+    ],
+    msgspec.Meta(max_length=MAX_FEATURES, description="Side variables: column to value."),
+]
+Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+# documented only, and checked in parsing.py: so that too many records have their own error code
+_RECORDS_DOC = msgspec.Meta(
+    extra_json_schema={"minItems": 1, "maxItems": MAX_RECORDS},
+    description=f"1 to {MAX_RECORDS} records.",
+)
+Text = Annotated[
+    str,
+    msgspec.Meta(
+        description=f"The activity in the words of who declares it, 1 to {MAX_TEXT_CHARS} "
+        "characters, one letter at least."
+    ),
+]
 
 
 class Record(msgspec.Struct, forbid_unknown_fields=True):
     """One activity to code."""
 
-    text: str
+    text: Text
+    features: Features = {}
 
 
 class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
     """The body of ``POST /v1/predict``."""
 
-    records: list[Record]
-    top_k: Annotated[int, msgspec.Meta(ge=1, le=MAX_TOP_K)] = 5
-    """Number of candidates per record."""
-    min_probability: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.0
-    """Candidates below this calibrated probability are left out; the best one always stays."""
+    records: Annotated[list[Record], _RECORDS_DOC]
+    top_k: Annotated[
+        int, msgspec.Meta(ge=1, le=MAX_TOP_K, description="Candidates for each record.")
+    ] = 5
+    min_probability: Annotated[
+        Share,
+        msgspec.Meta(description="Candidates below it are left out; the best one always stays."),
+    ] = 0.0
+    explain: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Say what spoke for each first code, against the second; at most "
+            f"{MAX_EXPLAINED} records."
+        ),
+    ] = False
+    set_coverage: Annotated[
+        Annotated[float, msgspec.Meta(ge=0.5, le=0.99)] | None,
+        msgspec.Meta(description="Give the set of codes that holds the right one this often."),
+    ] = None
+    level: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=6)] | None,
+        msgspec.Meta(description="A broader level than the model's own: 2 for divisions."),
+    ] = None
 
 
 class CandidateOut(msgspec.Struct):
@@ -36,8 +76,8 @@ class CandidateOut(msgspec.Struct):
 
     code: str
     title: str
-    level: int
     probability: float
+    level: int
 
 
 class ErrorOut(msgspec.Struct):
@@ -48,6 +88,12 @@ class ErrorOut(msgspec.Struct):
     hint: str
 
 
+class ErrorAnswer(msgspec.Struct):
+    """The one form of every refusal."""
+
+    error: ErrorOut
+
+
 NO_USABLE_WORD = ErrorOut(
     "no_usable_word",
     "The text holds no word that says something about an activity.",
@@ -55,14 +101,62 @@ NO_USABLE_WORD = ErrorOut(
 )
 
 
+class ContributionOut(msgspec.Struct):
+    """What one feature of the text adds, in calibrated logits; below 0 it speaks against."""
+
+    kind: str
+    text: str
+    value: float
+
+
+class WordOut(msgspec.Struct):
+    """A word with all that it brings along."""
+
+    word: str
+    value: float
+
+
+class NearOut(msgspec.Struct):
+    """A training text like this one."""
+
+    text: str
+    code: str
+    similarity: float
+
+
+class ExplanationOut(msgspec.Struct):
+    """Why the first code and not the second: contributions and ``rest`` make the whole."""
+
+    code: str
+    against: str
+    logit_difference: float
+    contributions: list[ContributionOut]
+    rest: float
+    words: list[WordOut]
+    other: float
+    parts: dict[str, float]
+    """The share of each part of the model."""
+    nearest: list[NearOut]
+    """Empty when the model keeps no training texts."""
+    note: str
+    """Excerpt of the explanatory note of ``code``."""
+
+
 class ResultOut(msgspec.Struct, omit_defaults=True):
     """The answer for one record: candidates, or that record's own error."""
 
-    candidates: list[CandidateOut] = []
+    candidates: Sequence[CandidateOut] = []
     confidence: float | None = None
     """Top-1 minus top-2 of the calibrated probabilities, in [0, 1]."""
     auto: bool | None = None
     """True when the confidence reaches the deployment's threshold."""
+    stage: str | None = None
+    """``lookup`` for the rules engine, ``model`` for the model."""
+    fallback: CandidateOut | None = None
+    """The deepest code that is sure enough, when the first candidate is not."""
+    conformal_set: Sequence[str] | None = None
+    """The codes among which the right one is, as often as ``set_coverage`` says."""
+    explanation: ExplanationOut | None = None
     error: ErrorOut | None = None
 
 
@@ -84,74 +178,116 @@ class PredictAnswer(msgspec.Struct):
     request_id: str
     model: ModelOut
     threshold: float
-    results: list[ResultOut]
+    results: Sequence[ResultOut]
 
 
-_DECODER = msgspec.json.Decoder(PredictRequest)
-_TYPES = re.compile(
-    r"Expected `(?P<want>[a-z |]{1,40})`, got `(?P<got>[a-z]{1,10})`"
-    r"(?: - at `(?P<path>\$[a-z_.\[\]0-9]{0,60})`)?\Z"
-)
-_LIMIT = re.compile(
-    r"Expected `(?P<want>[a-z]{1,10} [<>]=? [0-9.]+)` - at `(?P<path>\$[a-z_.]{0,40})`\Z"
-)
-_HINT = 'Send {"records": [{"text": "…"}], "top_k": 5, "min_probability": 0}.'
+class LabelledRecord(msgspec.Struct, forbid_unknown_fields=True):
+    """One activity and the code that a person gave it."""
+
+    text: Text
+    code: Annotated[str, msgspec.Meta(max_length=20)]
+    features: Features = {}
 
 
-def parse_predict(body: bytes) -> PredictRequest:
-    """Return the checked request.
+class EvaluateRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of ``POST /v1/evaluate``."""
 
-    Raises
-    ------
-    ServingError
-        ``invalid_json`` when it is no JSON text, ``invalid_input`` when it does not have the
-        form, ``too_many_records`` beyond 1,000. The message names the field, never its value.
-    """
-    try:
-        request = _DECODER.decode(body)
-    except msgspec.ValidationError as error:
-        raise ServingError(_explain(str(error)), hint=_HINT) from None
-    except (ValueError, RecursionError, OverflowError):
-        # UnicodeDecodeError and DecodeError are ValueErrors; their text may quote the input
-        raise ServingError(
-            "The body is not valid JSON in UTF-8.", hint=_HINT, code="invalid_json"
-        ) from None
-    if not request.records:
-        raise ServingError("There are no records.", hint=_HINT)
-    if len(request.records) > MAX_RECORDS:
-        raise ServingError(
-            f"At most {MAX_RECORDS} records go into one request; there are {len(request.records)}.",
-            hint="Send them in several requests.",
-            code="too_many_records",
-        )
-    return request
+    records: Annotated[list[LabelledRecord], _RECORDS_DOC]
+    top_k: Annotated[int, msgspec.Meta(ge=1, le=MAX_TOP_K)] = 5
+    """Candidates among which the code is looked for."""
 
 
-def text_error(text: str) -> ErrorOut | None:
-    """Return why ``text`` cannot be coded, or None when it can."""
-    if len(text) > MAX_TEXT_CHARS:
-        return ErrorOut(
-            "text_too_long",
-            f"A text has at most {MAX_TEXT_CHARS} characters; this one has {len(text)}.",
-            "Send the sentence that describes the main activity.",
-        )
-    # a letter in any script; digits or punctuation alone describe no activity
-    if not any(map(str.isalpha, text)):
-        return ErrorOut(
-            "empty_text", "The text holds no word.", "Send a description of the activity."
-        )
-    return None
+class ProportionOut(msgspec.Struct):
+    """A proportion with its 95 % interval after Wilson."""
+
+    value: float
+    low: float
+    high: float
 
 
-def _explain(detail: str) -> str:
-    """Return msgspec's finding only when it holds nothing but types and known places."""
-    if found := _TYPES.match(detail):
-        place = found["path"] or "the body"
-        return f"Expected {found['want']}, found {found['got']} at {place}."
-    if found := _LIMIT.match(detail):
-        return f"Expected {found['want']} at {found['path']}."
-    if detail.startswith("Object missing required field"):
-        return "A required field is missing: each record needs text, the body needs records."
-    if detail.startswith("Object contains unknown field"):
-        return "There is a field that this API does not know."
-    return "The body does not have the expected form."
+class LevelOut(msgspec.Struct):
+    """How often the code was right down to one level."""
+
+    n: int
+    top1: ProportionOut
+    top_k: ProportionOut
+
+
+class JudgedOut(msgspec.Struct, omit_defaults=True):
+    """One record's outcome."""
+
+    right: bool | None = None
+    rank: int | None = None
+    """Place of the right code among the candidates, from 1; none when it is not there."""
+    candidate: CandidateOut | None = None
+    confidence: float | None = None
+    auto: bool | None = None
+    error: ErrorOut | None = None
+
+
+class EvaluateAnswer(msgspec.Struct):
+    """The answer of ``POST /v1/evaluate``."""
+
+    request_id: str
+    model: ModelOut
+    threshold: float
+    n: int
+    auto_rate: ProportionOut | None
+    auto_accuracy: ProportionOut | None
+    levels: dict[str, LevelOut]
+    results: Sequence[JudgedOut]
+
+
+class ModelsAnswer(msgspec.Struct):
+    """The answer of ``GET /v1/models``."""
+
+    models: list[ModelOut]
+    threshold: float
+
+
+class DayOut(msgspec.Struct):
+    """What a key used on one day, UTC; ``refused`` counts requests beyond its limits."""
+
+    date: str
+    requests: int
+    records: int
+    refused: int
+
+
+class LimitsOut(msgspec.Struct):
+    """What a key may use; null where there is no limit."""
+
+    requests_per_second: float | None
+    burst: int | None
+    records_per_day: int | None
+
+
+class UsageAnswer(msgspec.Struct):
+    """The answer of ``GET /v1/usage``: the use of the key that asks, and of no other."""
+
+    key_id: str
+    label: str
+    limits: LimitsOut
+    records_left_today: int | None
+    days: list[DayOut]
+
+
+class LogsOut(msgspec.Struct):
+    """Predictions on their way to the log store."""
+
+    stored: int
+    waiting: int
+
+
+class ReadyAnswer(msgspec.Struct, omit_defaults=True):
+    """The answer of ``GET /health/ready`` once a model answers."""
+
+    ready: bool
+    model: ModelOut
+    logs: LogsOut | None = None
+
+
+class LiveAnswer(msgspec.Struct):
+    """The answer of ``GET /health/live``."""
+
+    live: bool

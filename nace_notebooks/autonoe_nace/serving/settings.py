@@ -8,6 +8,8 @@ from pathlib import Path
 from autonoe.errors import InvalidInputError
 from autonoe_nace.logs.store import PART
 
+MAX_WORKERS = 64
+
 
 @dataclass(frozen=True)
 class ServingSettings:
@@ -25,10 +27,20 @@ class ServingSettings:
     """Confidence from which a code counts as automatic, in [0, 1]."""
     host: str = "127.0.0.1"
     port: int = 8000
+    workers: int = 1
+    """Processes that answer requests; they share the memory of one model."""
     root_path: str = ""
     """Public path prefix that a proxy leaves on each request, such as ``/services/nace``."""
+    rate_per_s: float = 0.0
+    """Requests per second of a key whose entry does not say; 0 for no limit."""
+    burst: int = 0
+    """Requests that such a key may send at once; 0 for those of two seconds."""
+    records_per_day: int = 0
+    """Records that such a key may have coded a day (UTC); 0 for no limit."""
     flush_s: float = 1.0
     """Longest time a log line stays in memory, in seconds."""
+    logging: bool = True
+    """False keeps no log of predictions: for measuring what logging costs."""
     pseudonymise: bool = False
     """Log an HMAC of each text instead of the text."""
     registry_timeout_s: float = 60.0
@@ -59,4 +71,13 @@ class ServingSettings:
             raise InvalidInputError(
                 "The root path starts with a slash and does not end with one.",
                 hint="For example /services/nace",
+            )
+        if not 1 <= self.workers <= MAX_WORKERS:
+            raise InvalidInputError(
+                f"A server has 1 to {MAX_WORKERS} workers, not {self.workers}.",
+                hint="One for each processor core that it may use.",
+            )
+        if not (self.rate_per_s >= 0 and self.burst >= 0 and self.records_per_day >= 0):
+            raise InvalidInputError(
+                "A limit is not below zero.", hint="0 stands for no limit at all."
             )

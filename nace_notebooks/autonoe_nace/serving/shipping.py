@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from autonoe.errors import AutonoeError
 from autonoe_nace.logs import etl
 from autonoe_nace.logs.store import PART
-from autonoe_nace.logs.writer import SEGMENT_SUFFIX, PredictionLog
+from autonoe_nace.logs.writer import SEGMENT_SUFFIX
 
 _LOGGER = logging.getLogger(__name__)
 _EVERY_S = 5.0
@@ -20,13 +22,46 @@ each round, and must not become the server's main work."""
 _MAX_REST_S = 300.0
 
 
+class Logs(Protocol):
+    """Where lines come from: a log in this process, or the folder of other processes' logs."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the segments are."""
+
+    @property
+    def waiting(self) -> int:
+        """Lines that are in no segment yet."""
+
+
+class WrittenLogs:
+    """The logs of other processes.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they write their segments.
+    waiting : callable
+        Returns how many lines they hold in memory.
+    """
+
+    def __init__(self, folder: Path, waiting: Callable[[], int]) -> None:
+        self.folder = folder
+        self._waiting = waiting
+
+    @property
+    def waiting(self) -> int:
+        """Lines that are in no segment yet."""
+        return self._waiting()
+
+
 class LogShipper:
     """Turns finished log segments into this server's own Parquet file of the day, again and again.
 
     Parameters
     ----------
-    log : PredictionLog
-        What the server writes.
+    log : Logs
+        What the server writes: a ``PredictionLog``, or :class:`WrittenLogs`.
     target : str
         ``s3://bucket/prefix`` or a folder.
     part : str
@@ -41,7 +76,7 @@ class LogShipper:
     """
 
     def __init__(
-        self, log: PredictionLog, target: str, *, part: str = PART, every_s: float = _EVERY_S
+        self, log: Logs, target: str, *, part: str = PART, every_s: float = _EVERY_S
     ) -> None:
         self.stored = 0
         self._log = log

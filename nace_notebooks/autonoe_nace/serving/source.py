@@ -7,14 +7,16 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import urllib3
 
 from autonoe.errors import AutonoeError, UnavailableError
 from autonoe_nace.model import NaceModel
+from autonoe_nace.model.canary import check_in_child
 from autonoe_nace.model.manifest import Manifest
 from autonoe_nace.model_uri import PREFIX, ModelUri
 from autonoe_nace.serving.schema import ModelOut
@@ -25,15 +27,31 @@ _ASK_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True)
+class Source:
+    """A model's folder on this machine, and what the registry calls it."""
+
+    folder: str
+    name: str
+    version: str
+
+
+@dataclass(frozen=True)
 class ServedModel:
     """A loaded model and what answers say about it."""
 
     model: NaceModel
     out: ModelOut
+    raw: msgspec.Raw
+    """``out`` in JSON, so that no answer writes it anew."""
+
+    def marked(self, *, stale: bool) -> ServedModel:
+        """Return the same model with its mark of staleness set or taken away."""
+        out = msgspec.structs.replace(self.out, stale=stale)
+        return ServedModel(self.model, out, msgspec.Raw(msgspec.json.encode(out)))
 
 
-def load(settings: ServingSettings) -> ServedModel:
-    """Return the model that ``settings.model`` names, checked and ready.
+def find(settings: ServingSettings) -> Source:
+    """Return the model that ``settings.model`` names, fetched and checked, but not loaded.
 
     Raises
     ------
@@ -42,29 +60,65 @@ def load(settings: ServingSettings) -> ServedModel:
     """
     if not settings.model.startswith(PREFIX):
         folder = Path(settings.model)
-        return _serve(folder, name=folder.resolve().name, version="0", stale=False)
-    cache = settings.state_dir / "models"
+        source = Source(str(folder), folder.resolve().name, "0")
+        check(source)
+        return source
     fetched = _fetch(settings)
-    served = _serve(
-        Path(fetched["folder"]), name=fetched["name"], version=fetched["version"], stale=False
-    )
+    source = Source(fetched["folder"], fetched["name"], fetched["version"])
+    check(source)
+    cache = settings.state_dir / "models"
     partial = cache / f".{_LAST_GOOD}"
-    partial.write_text(json.dumps({"uri": settings.model, **fetched}))
+    partial.write_text(json.dumps({"uri": settings.model, **asdict(source)}))
     partial.replace(cache / _LAST_GOOD)
-    return served
+    return source
 
 
-def load_last_good(settings: ServingSettings) -> ServedModel | None:
-    """Return the model that served here before under the same name, marked stale, or None."""
+def find_last_good(settings: ServingSettings) -> Source | None:
+    """Return the model that served here before under the same name, checked again, or None."""
     try:
         record = json.loads((settings.state_dir / "models" / _LAST_GOOD).read_text())
         if record["uri"] != settings.model:
             return None
-        return _serve(
-            Path(record["folder"]), name=record["name"], version=record["version"], stale=True
-        )
+        source = Source(record["folder"], record["name"], record["version"])
+        check(source)
     except (OSError, ValueError, KeyError, AutonoeError):
         return None
+    return source
+
+
+def check(source: Source) -> None:
+    """Compare the files with their hashes, and let a child process load and try the model.
+
+    Raises
+    ------
+    AutonoeError
+        If the model does not pass.
+    """
+    folder = Path(source.folder)
+    Manifest.read(folder).check_files(folder)
+    check_in_child(folder)
+
+
+def open_model(source: Source) -> ServedModel:
+    """Load a model that passed its checks into this process.
+
+    Raises
+    ------
+    AutonoeError
+        If its files changed since.
+    """
+    folder = Path(source.folder)
+    model = NaceModel.load(folder, check=False)
+    manifest = Manifest.read(folder)
+    out = ModelOut(
+        name=source.name,
+        version=source.version,
+        sha256=manifest.hashes["model"],
+        id=manifest.id,
+        nomenclature=manifest.nomenclature,
+        stale=False,
+    )
+    return ServedModel(model, out, msgspec.Raw(msgspec.json.encode(out)))
 
 
 def registry_version(uri: ModelUri) -> str:
@@ -100,20 +154,6 @@ def registry_token() -> str:
         with suppress(OSError):
             return Path(file).read_text().strip()
     return os.environ.get("MLFLOW_TRACKING_TOKEN", "")
-
-
-def _serve(folder: Path, *, name: str, version: str, stale: bool) -> ServedModel:
-    model = NaceModel.load(folder)
-    manifest = Manifest.read(folder)
-    out = ModelOut(
-        name=name,
-        version=version,
-        sha256=manifest.hashes["model"],
-        id=manifest.id,
-        nomenclature=manifest.nomenclature,
-        stale=stale,
-    )
-    return ServedModel(model, out)
 
 
 def _fetch(settings: ServingSettings) -> dict[str, Any]:
