@@ -1,15 +1,10 @@
-"""Why this code and not the other: exact shares of words and n-grams, like texts, the note.
-
-All shares are in calibrated logits: their sum is the logarithm of how many times more probable the
-one label is than the other. 0.7 makes it twice, -0.7 half as probable.
-"""
+"""Why this code and not the other: the exact share of each word and n-gram of the text."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,127 +13,18 @@ from autonoe.errors import InvalidInputError
 from autonoe_nace.model.ensemble import FASTTEXT
 from autonoe_nace.model.explain_fasttext import FastTextFeatures, Kind, Summand
 from autonoe_nace.model.explain_linear import linear_summands
+from autonoe_nace.model.explain_notes import NOTES_FILE, NotesBook
+from autonoe_nace.model.explain_result import Contribution, Explanation, WordShare
+from autonoe_nace.model.explain_texts import TEXTS_FILE, KeptTexts, NearText
 from autonoe_nace.model.parts import LINEAR, NEIGHBOURS
 
 if TYPE_CHECKING:
-    from autonoe_nace.model.explain_texts import NearText
     from autonoe_nace.model.nace_model import NaceModel
 
 Floats = NDArray[np.float32]
 
-
-@dataclass(frozen=True, slots=True)
-class Contribution:
-    """What one feature of the text adds.
-
-    Attributes
-    ----------
-    kind : str
-        ``word``; ``characters``, an n-gram of a word, whose ends are written ``<`` and ``>``;
-        ``words``, a run of words; ``feature``, a side variable; ``end``, fastText's mark of the end
-        of every text; ``constant`` of the linear part; ``neighbours``, the like training texts.
-    text : str
-        The feature; ``column=value`` for a side variable.
-    value : float
-        Calibrated logits; positive speaks for the code, negative for the other.
-    """
-
-    kind: Kind
-    text: str
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class WordShare:
-    """A word of the prepared text with all that it brings along.
-
-    Attributes
-    ----------
-    word : str
-        As the model saw it, or ``column=value``.
-    value : float
-        The word, its n-grams, and its equal part of the runs of words that it stands in.
-    """
-
-    word: str
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """Why a text has ``code`` rather than ``against``.
-
-    Attributes
-    ----------
-    text, text_prepared : str
-        As typed, and the words that the model saw.
-    code, title, probability : str, str, float
-        The code explained; by default the most probable.
-    against, against_title, against_probability : str, str, float
-        The code that it is compared with; by default the next one.
-    labels : tuple of str
-        What the model learned for the two: the codes themselves, or the subclass or class whose
-        score decides where a code has several or none of its own.
-    logit_difference : float
-        Sum of all contributions: log of the ratio of the two labels' probabilities.
-    log_odds : float
-        Log of the ratio of the two codes' probabilities. It differs from ``logit_difference`` only
-        where a code collects several labels.
-    contributions : tuple of Contribution
-        Those with the largest values, the largest first.
-    rest : float
-        Sum of the contributions not listed.
-    words : tuple of WordShare
-        The text word by word; with ``other`` they add up to ``logit_difference``.
-    other : float
-        What belongs to no word: the end mark, constants, like training texts.
-    parts : dict of str to float
-        The share of each part of the model; they add up to ``logit_difference``.
-    stage : str
-        ``lookup`` when the rules engine decided on the code, else ``model``.
-    nearest : tuple of NearText
-        Training texts most like this one; empty when the model keeps none.
-    note : str
-        Excerpt of the explanatory note of ``code``; empty when the model holds no notes.
-    """
-
-    text: str
-    text_prepared: str
-    code: str
-    title: str
-    probability: float
-    against: str
-    against_title: str
-    against_probability: float
-    labels: tuple[str, str]
-    logit_difference: float
-    log_odds: float
-    contributions: tuple[Contribution, ...]
-    rest: float
-    words: tuple[WordShare, ...]
-    other: float
-    parts: dict[str, float]
-    stage: str = "model"
-    nearest: tuple[NearText, ...] = ()
-    note: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the explanation as a plain document."""
-        from dataclasses import asdict
-
-        return asdict(self)
-
-    def _repr_html_(self) -> str:
-        """Return the explanation as a notebook shows it."""
-        from autonoe_nace.model.explain_html import render
-
-        return render(self)
-
-    def __str__(self) -> str:
-        """Return the explanation in lines of plain text."""
-        from autonoe_nace.model.explain_html import plain
-
-        return plain(self)
+_CLASS = 4
+"""Notes above the class say what classes share: too broad to explain one of them."""
 
 
 class Explainer:
@@ -152,9 +38,11 @@ class Explainer:
 
     def __init__(self, model: NaceModel) -> None:
         self._model = model
-        self._fasttext = FastTextFeatures(model.ensemble.fasttext.model)
+        self._fasttext = FastTextFeatures(model.ensemble.fasttext.network)
         self._labels = model.ensemble.labels
         self._columns: dict[str, list[int]] = {}
+        self._texts: KeptTexts | None = None
+        self._notes: NotesBook | None = None
 
     def explain(
         self,
@@ -163,8 +51,23 @@ class Explainer:
         code: str | None = None,
         against: str | None = None,
         top: int | None = 10,
+        *,
+        nearest: int = 3,
     ) -> Explanation:
         """Return why ``text`` has ``code`` rather than ``against``.
+
+        Parameters
+        ----------
+        text : str
+            As typed.
+        features : mapping, optional
+            Its side variables, ``{column: value}``.
+        code, against : str, optional
+            Codes of one level; by default the most probable one and the next.
+        top : int, optional
+            Contributions to list; None for all.
+        nearest : int
+            Training texts to show, if the model keeps any.
 
         Raises
         ------
@@ -213,7 +116,28 @@ class Explainer:
             other=rest,
             parts=parts,
             stage=answer.stage if answer.candidates[0].code == one[0] else "model",
+            nearest=self.nearest(prepared, nearest),
+            note=self.note(one[0], prepared),
         )
+
+    def nearest(self, prepared: str, n: int) -> tuple[NearText, ...]:
+        """Return the ``n`` kept training texts most like a prepared text."""
+        if self._texts is None and TEXTS_FILE in self._model.manifest.files:
+            self._texts = KeptTexts(self._model)
+        return self._texts.nearest(prepared, n) if self._texts else ()
+
+    def note(self, code: str, prepared: str = "") -> str:
+        """Return what the note of ``code``, or of the class above it, says about a text."""
+        if self._notes is None and NOTES_FILE in self._model.manifest.files:
+            self._notes = NotesBook.load(self._model.folder)
+        if self._notes is None:
+            return ""
+        tree = self._model.nomenclature
+        for level in sorted((n for n in tree.levels if n <= tree.level(code)), reverse=True):
+            above = tree.ancestor(code, level)
+            if above in self._notes.notes and level >= min(_CLASS, tree.level(code)):
+                return self._notes.excerpt(above, prepared, self._model.prepare)
+        return ""
 
     def _weight(self, part: str) -> float:
         calibration = self._model.manifest.calibration

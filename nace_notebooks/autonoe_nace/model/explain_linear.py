@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 
@@ -46,6 +47,6 @@ def _places(words: list[str]) -> Mapping[str, Places]:
             start, end = bare.startswith(" "), bare.endswith(" ")
             shown = f"{'<' if start else ''}{bare.strip()}{'>' if end else ''}"
             places[name].append(("characters", shown, i, i))
-    for i, pair in enumerate(zip(words, words[1:], strict=False)):
+    for i, pair in enumerate(pairwise(words)):
         places[" ".join(pair)].append(("words", " ".join(pair), i, i + 1))
     return places

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,9 @@ from autonoe_nace.model.canary import check_in_child
 from autonoe_nace.model.card import write_card
 from autonoe_nace.model.conformal import Conformal
 from autonoe_nace.model.ensemble import Ensemble
+from autonoe_nace.model.explain import Explainer
+from autonoe_nace.model.explain_result import Explanation
+from autonoe_nace.model.explain_texts import NearText
 from autonoe_nace.model.hierarchy import Hierarchy
 from autonoe_nace.model.manifest import (
     CONFORMAL_FILE,
@@ -239,6 +243,56 @@ class NaceModel:
                 hint="0.8 is a common choice.",
             )
         return Asked(k, level, fallback_at)
+
+    def explain(
+        self,
+        text: str,
+        features: Mapping[str, str] | None = None,
+        code: str | None = None,
+        against: str | None = None,
+        top: int | None = 10,
+        *,
+        nearest: int = 3,
+    ) -> Explanation:
+        """Return why ``text`` has ``code`` rather than ``against``.
+
+        Parameters
+        ----------
+        text : str
+            As typed.
+        features : mapping, optional
+            Its side variables, ``{column: value}``.
+        code, against : str, optional
+            Codes of one level; by default the most probable one and the next.
+        top : int, optional
+            Contributions to list; None for all.
+        nearest : int
+            Training texts to show, if the model keeps any.
+
+        Returns
+        -------
+        Explanation
+            The contributions of words and n-grams add up to the difference of the two logits.
+
+        Raises
+        ------
+        InvalidInputError
+            If the text holds no usable word, or a code is none that the model can give.
+        """
+        return self._explainer.explain(text, features, code, against, top, nearest=nearest)
+
+    def nearest(self, text: str, n: int = 5) -> tuple[NearText, ...]:
+        """Return the ``n`` training texts most like ``text``; none when the model keeps none."""
+        return self._explainer.nearest(self.prepare(text), n)
+
+    def note(self, code: str, text: str = "") -> str:
+        """Return what the explanatory note of ``code`` says about ``text``; empty without notes."""
+        known = self.nomenclature.parse(code)
+        return self._explainer.note(known, self.prepare(text)) if known else ""
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        return Explainer(self)
 
     def _least_probabilities(self, coverage: float) -> Floats:
         if self.conformal is None:

@@ -32,6 +32,10 @@ class Scorer:
     ----------
     labels : tuple of str
         Codes, in the order of the columns of :meth:`logits`.
+    network : fastText's object
+        For its words and n-grams.
+    output : array, labels x dimensions
+        The output matrix.
 
     Raises
     ------
@@ -41,10 +45,10 @@ class Scorer:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._model = fasttext.load_model(str(path))
-            self.labels = tuple(label.removeprefix(PREFIX) for label in self._model.get_labels())
-            self._output: Floats = np.ascontiguousarray(
-                self._model.get_output_matrix(), dtype=np.float32
+            self.network = fasttext.load_model(str(path))
+            self.labels = tuple(label.removeprefix(PREFIX) for label in self.network.get_labels())
+            self.output: Floats = np.ascontiguousarray(
+                self.network.get_output_matrix(), dtype=np.float32
             )
         except (ValueError, RuntimeError, MemoryError) as error:
             raise AutonoeError(
@@ -52,7 +56,7 @@ class Scorer:
                 hint="Fetch or train the model again.",
                 code="model_damaged",
             ) from error
-        if self._output.shape[0] != len(self.labels):
+        if self.output.shape[0] != len(self.labels):
             raise AutonoeError(
                 "The fastText model was not trained as a softmax classifier.",
                 hint="Train it with autonoe nace train.",
@@ -61,10 +65,10 @@ class Scorer:
 
     def logits(self, prepared: Sequence[str]) -> Floats:
         """Return the logits, one row per prepared text and one column per label."""
-        hidden = np.empty((len(prepared), self._output.shape[1]), dtype=np.float32)
+        hidden = np.empty((len(prepared), self.output.shape[1]), dtype=np.float32)
         for i, text in enumerate(prepared):
-            hidden[i] = self._model.get_sentence_vector(text)
-        return hidden @ self._output.T
+            hidden[i] = self.network.get_sentence_vector(text)
+        return hidden @ self.output.T
 
 
 def softmax(logits: Floats, temperature: float) -> Floats:

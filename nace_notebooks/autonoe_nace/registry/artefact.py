@@ -6,9 +6,9 @@ native files is neither fetched nor looked at.
 
 from __future__ import annotations
 
+import math
 import re
 import stat
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,13 +22,14 @@ MAX_MODEL_BYTES = 16 << 30
 MAX_MANIFEST_BYTES = 16 << 20
 MAX_CARD_BYTES = 1 << 20
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,60}\.(?:bin|json|npz|npy|parquet)")
-"""Names of native files: no folder, no leading dot, and no format that can hold code."""
-_MAX_FILES = 32
-_EXPANSION = 50
-"""Largest growth of an .npz when it is read. Sparse matrices reach about 10; a bomb, 1,000."""
-_SMALL_BYTES = 1 << 20
-_MEMBER = re.compile(r"[A-Za-z0-9_.-]{1,100}\.npy")
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,60}\.(?:bin|json|npy)")
+"""Names of native files: no folder, no leading dot, no format that can hold code, and none that is
+compressed, so that no file can grow when it is read."""
+_MAX_FILES = 40
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 _SOURCE = re.compile(r"(?:mlflow-artifacts:/(?!/)|(?:s3|gs|wasbs|abfss)://|file:/)\S+")
 """No host in MLflow's own scheme and no http: MLflow would send that host this account's token."""
 
@@ -106,51 +107,32 @@ def check_folder(folder: Path, manifest: Manifest, pins: Pins) -> None:
     if manifest.files["model.bin"].sha256 != pins.sha256:
         raise damaged("its model.bin is not the one that was registered")
     for name in manifest.files:
-        if name.endswith((".npz", ".npy")):
-            check_arrays(folder / name)
+        if name.endswith(".npy"):
+            check_array(folder / name)
 
 
-def check_arrays(path: Path) -> None:
-    """Refuse an ``.npz`` or ``.npy`` that would grow beyond measure or holds Python objects.
+def check_array(path: Path) -> None:
+    """Refuse a ``.npy`` that holds Python objects or says that it is larger than its file.
 
-    Only headers are read: what an array says about itself, not the array.
+    Only the header is read: what an array says about itself, not the array.
 
     Raises
     ------
     AutonoeError
-        ``model_damaged`` if it is none, too large when unpacked, or no plain array.
+        ``model_damaged`` if it is no plain array.
     """
     try:
-        if path.suffix == ".npy":
-            with path.open("rb") as stream:
-                _check_header(stream, path.name)
-            return
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            names = [member.filename for member in members]
-            if len(set(names)) != len(names) or not all(map(_MEMBER.fullmatch, names)):
-                raise damaged(f"{path.name} holds something other than arrays")
-            unpacked = sum(member.file_size for member in members)
-            if unpacked > max(_EXPANSION * path.stat().st_size, _SMALL_BYTES):
-                raise damaged(f"{path.name} would grow to {unpacked:,} bytes when it is read")
-            for member in members:
-                with archive.open(member) as stream:
-                    _check_header(stream, path.name)
-    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise damaged(f"{path.name} is no archive of arrays") from error
-
-
-def _check_header(stream: object, name: str) -> None:
-    version = np.lib.format.read_magic(stream)  # type: ignore[arg-type]
-    read = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }.get(version)
-    if read is None:
-        raise damaged(f"{name} is no archive of arrays")
-    _, _, dtype = read(stream)  # type: ignore[arg-type]
+        with path.open("rb") as stream:
+            version = np.lib.format.read_magic(stream)
+            read = _HEADERS[version]
+            shape, _, dtype = read(stream)
+            expected = stream.tell() + math.prod(shape) * dtype.itemsize
+    except (OSError, ValueError, KeyError, SyntaxError, RecursionError) as error:
+        raise damaged(f"{path.name} is no array") from error
     if dtype.hasobject:
-        raise damaged(f"{name} holds Python objects")
+        raise damaged(f"{path.name} holds Python objects")
+    if expected != path.stat().st_size:
+        raise damaged(f"{path.name} says that it holds more than it does")
 
 
 def is_plain(path: Path) -> bool:

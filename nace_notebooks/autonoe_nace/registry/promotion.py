@@ -20,7 +20,7 @@ from autonoe_nace.model import NaceModel
 from autonoe_nace.registry import decisions
 from autonoe_nace.registry.checks import CheckLimits, CheckReport, check_and_fetch
 from autonoe_nace.registry.decisions import Decision
-from autonoe_nace.registry.gate import GateReport, gate
+from autonoe_nace.registry.gating import GateReport, gate
 from autonoe_nace.registry.lock import promotion_lock
 from autonoe_nace.registry.versions import CHAMPION, Pins, alias_version
 from autonoe_nace.tracking import mlflow_errors, quiet_client
@@ -76,6 +76,7 @@ def promote(
     weights: Sequence[float] | None = None,
     limits: CheckLimits | None = None,
     cache: Path | None = None,
+    checked: tuple[CheckReport, Path] | None = None,
 ) -> Outcome:
     """Check a version, compare it with the champion on gold, and move the alias to it.
 
@@ -99,6 +100,9 @@ def promote(
         What the model may cost.
     cache : Path, optional
         Where fetched models are kept.
+    checked : (CheckReport, Path), optional
+        What :func:`~autonoe_nace.registry.checks.check_and_fetch` just returned for this version;
+        it is not checked again then.
 
     Raises
     ------
@@ -110,13 +114,15 @@ def promote(
         If there is neither gold nor a reason, or gold does not fit.
     """
     reason = " ".join((force_reason or "").split())
-    if gold is None and not reason:
+    if gold is None and not reason and (checked is None or checked[0].passed):
         raise InvalidInputError(
             "A promotion needs gold texts to compare on, or a reason to do without.",
             hint="Give --gold FILE, or --force-reason TEXT, which is recorded.",
         )
     client = quiet_client()
     judged = _Judge(client, name, str(version), alias, reason, limits, cache)
+    if checked is not None:
+        judged.check, judged.folder = checked
     with mlflow_errors(f"promote version {version} of {name}"):
         Pins.of(client.get_model_version(name, str(version)))
         for _ in range(_ROUNDS):
@@ -228,7 +234,7 @@ class _Judge:
         self.alias, self.reason, self.limits, self.cache = alias, reason, limits, cache
         self.check: CheckReport | None = None
         self.gate: GateReport | None = None
-        self._folder = Path()
+        self.folder = Path()
 
     def decide(
         self, champion: str, gold: Dataset | None, weights: Sequence[float] | None
@@ -236,7 +242,7 @@ class _Judge:
         """Return the decision to move the alias, or record the refusal and raise it."""
         uri = f"models:/{self.name}/{self.version}"
         if self.check is None:
-            self.check, self._folder = check_and_fetch(uri, limits=self.limits, cache=self.cache)
+            self.check, self.folder = check_and_fetch(uri, limits=self.limits, cache=self.cache)
         if not self.check.passed:
             self._refuse(champion, "check_failed", self.check.problem)
         if gold is not None:
@@ -257,7 +263,7 @@ class _Judge:
     def _compare(
         self, champion: str, gold: Dataset, weights: Sequence[float] | None
     ) -> GateReport | None:
-        challenger = NaceModel.load(self._folder, check=False)  # its check was a moment ago
+        challenger = NaceModel.load(self.folder, check=False)  # its check was a moment ago
         holder: NaceModel | None = None
         if champion:
             try:
@@ -358,8 +364,8 @@ def _figures(check: CheckReport | None, found: GateReport | None) -> dict[str, f
             "low": found.difference.low,
             "high": found.difference.high,
             "n": found.n,
-            "challenger_top1": found.challenger.value,
-            "champion_top1": found.champion.value,
+            "challenger_top1": found.challenger,
+            "champion_top1": found.champion,
             "against": found.against,
             "gold_sha256": found.gold_sha256,
         }

@@ -1,21 +1,41 @@
-"""The gate: a challenger must be better than the champion on gold, beyond what chance explains."""
+"""The gate: a challenger must be better than the champion on gold, beyond what chance explains.
+
+The figures are those of :func:`autonoe_nace.evaluation.compare`: the same draws of texts for both
+models. The gate adds what a decision needs: a yardstick for the first model, and the sections.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autonoe.errors import InvalidInputError
 from autonoe_nace.data import Dataset
+from autonoe_nace.evaluation import observe
+from autonoe_nace.evaluation.bootstrap import Bootstrap, Columns, bounds, ratio
+from autonoe_nace.evaluation.outcomes import LevelOutcomes
 from autonoe_nace.model import NaceModel
-from autonoe_nace.registry.paired import Estimate, paired_bootstrap
+from autonoe_nace.splitting import near_duplicate_groups
+
+Floats = NDArray[np.float64]
 
 FEWEST = 100
 """Gold texts below which no interval is worth a decision."""
+_FEWEST_IN_SECTION = 25
+_ALL = "all"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A difference with its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -33,14 +53,18 @@ class GateReport:
     against : str
         The champion's id, or ``most frequent code`` while there is no champion: the first model
         must beat the answer that needs no model.
-    challenger, champion, difference : Estimate
-        Top-1 accuracy of each, and the first minus the second, with 95 % intervals of a bootstrap
-        that resamples texts.
+    challenger, champion : float
+        Top-1 accuracy of each, in [0, 1].
+    difference : Estimate
+        The first minus the second. The bootstrap draws groups of near-duplicate texts, the same
+        ones for both: that is what makes the comparison paired.
     gained, lost : int
         Texts that only the challenger, and only the champion, codes rightly.
     worse_sections : tuple of str
         Sections where the whole interval of the difference lies below zero. They do not close the
         gate: with 22 sections one or two can be such by chance; a person should look.
+    groups : int
+        Groups of near-duplicates among the gold texts: what is drawn.
     gold_sha256 : str
         Of the gold texts and codes.
     """
@@ -50,12 +74,13 @@ class GateReport:
     n: int
     challenger_id: str
     against: str
-    challenger: Estimate
-    champion: Estimate
+    challenger: float
+    champion: float
     difference: Estimate
     gained: int
     lost: int
     worse_sections: tuple[str, ...]
+    groups: int
     gold_sha256: str
     replicates: int
     seed: int
@@ -80,7 +105,7 @@ def gate(
     gold: Dataset,
     *,
     weights: Sequence[float] | None = None,
-    replicates: int = 4_000,
+    replicates: int = 2_000,
     seed: int = 1,
 ) -> GateReport:
     """Compare ``challenger`` with ``champion`` on the same texts.
@@ -108,36 +133,76 @@ def gate(
     """
     level = _common_level(challenger, champion)
     _check_not_learned(challenger, gold)
-    codes = [_at(challenger, code, level) for code in gold.codes]
-    used = [i for i, code in enumerate(codes) if code is not None]
-    if len(used) < FEWEST:
+    seen = observe(challenger, gold, weights=weights)
+    mine = seen.levels.get(level)
+    if mine is None or len(mine.rows) < FEWEST:
         raise InvalidInputError(
-            f"Gold holds {len(used)} texts with a code of level {level}; the gate needs {FEWEST}.",
+            f"Gold holds {len(mine.rows) if mine else 0} texts with a code of level {level}; the "
+            f"gate needs {FEWEST}.",
             hint="Annotate more texts, or force the promotion with a reason.",
         )
-    truth = [str(codes[i]) for i in used]
-    texts = gold.subset(used)
-    mine = _right(challenger, texts, truth, level)
-    theirs = _right(champion, texts, truth, level) if champion else _constant(truth)
-    weight = _weights(weights, len(gold))[used]
-    values = np.column_stack([mine, theirs, mine - theirs])
-    found = paired_bootstrap(values, weight, replicates=replicates, seed=seed)
+    theirs = (
+        observe(champion, gold, weights=weights).levels[level].right
+        if champion
+        else _most_frequent(mine)
+    )
+    groups = near_duplicate_groups(challenger.prepare.all(gold.texts))
+    draws = Bootstrap(len(gold), replicates=replicates, seed=seed, clusters=groups)
+    sections = [challenger.nomenclature.ancestor(mine.codes[i], 1) or "" for i in mine.truth]
+    found = _differences(draws, mine, theirs, seen.weights[mine.rows], sections)
+    overall = found.pop(_ALL)
     return GateReport(
-        passed=found[2].low > 0,
+        passed=overall[2].low > 0,
         level=level,
-        n=len(used),
+        n=len(mine.rows),
         challenger_id=challenger.id,
-        against=champion.id if champion else "most frequent code",
-        challenger=found[0],
-        champion=found[1],
-        difference=found[2],
-        gained=int((mine > theirs).sum()),
-        lost=int((mine < theirs).sum()),
-        worse_sections=_worse(challenger, truth, mine - theirs, weight, replicates, seed),
+        against=champion.id if champion else "the most frequent code",
+        challenger=overall[0],
+        champion=overall[1],
+        difference=overall[2],
+        gained=int((mine.right & ~theirs).sum()),
+        lost=int((~mine.right & theirs).sum()),
+        worse_sections=tuple(name for name, (_, _, d) in found.items() if d.high < 0),
+        groups=len(set(groups)),
         gold_sha256=gold.sha256,
         replicates=replicates,
         seed=seed,
     )
+
+
+def _differences(
+    draws: Bootstrap,
+    mine: LevelOutcomes,
+    theirs: NDArray[np.bool_],
+    weights: Floats,
+    sections: Sequence[str],
+) -> dict[str, tuple[float, float, Estimate]]:
+    """Return both accuracies and their difference, of all texts and of each larger section."""
+    names = [s for s in sorted(set(sections) - {""}) if sections.count(s) >= _FEWEST_IN_SECTION]
+    masks = {_ALL: np.ones(len(mine.rows), bool)}
+    masks |= {name: np.array([s == name for s in sections]) for name in names}
+    columns = Columns(draws.n)
+    for name, mask in masks.items():
+        rows, weight = mine.rows[mask], weights[mask]
+        columns.add(f"{name} n", rows, weight)
+        columns.add(f"{name} mine", rows, weight * mine.right[mask])
+        columns.add(f"{name} theirs", rows, weight * theirs[mask])
+    point, drawn = draws.totals(columns)
+    found = {}
+    for name in masks:
+        n, replicate_n = point[f"{name} n"], drawn[f"{name} n"]
+        one, other = (ratio(point[f"{name} {who}"], n) for who in ("mine", "theirs"))
+        replicates = ratio(drawn[f"{name} mine"] - drawn[f"{name} theirs"], replicate_n)
+        low, high = bounds(one - other, replicates)
+        estimate = Estimate(float(one[0] - other[0]), float(low[0]), float(high[0]))
+        found[name] = (float(one[0]), float(other[0]), estimate)
+    return found
+
+
+def _most_frequent(mine: LevelOutcomes) -> NDArray[np.bool_]:
+    """Return where the commonest code of gold would be right: the answer that needs no model."""
+    right: NDArray[np.bool_] = mine.truth == np.bincount(mine.truth).argmax()
+    return right
 
 
 def _common_level(challenger: NaceModel, champion: NaceModel | None) -> int:
@@ -159,57 +224,3 @@ def _check_not_learned(challenger: NaceModel, gold: Dataset) -> None:
             "The challenger learned from these very gold texts.",
             hint="Keep gold out of training, or split it and compare on the other part.",
         )
-
-
-def _weights(given: Sequence[float] | None, n: int) -> np.ndarray:
-    weights = np.ones(n) if given is None else np.asarray(given, dtype=np.float64)
-    if weights.shape != (n,) or not np.all(np.isfinite(weights)) or not np.all(weights > 0):
-        raise InvalidInputError(
-            f"Weights must be {n} positive numbers, one per gold text.",
-            hint="They are the inverse inclusion probabilities of the sample.",
-        )
-    return weights
-
-
-def _at(model: NaceModel, code: str, level: int) -> str | None:
-    known = model.nomenclature.parse(code)
-    return model.nomenclature.ancestor(known, level) if known else None
-
-
-def _right(model: NaceModel, gold: Dataset, truth: Sequence[str], level: int) -> np.ndarray:
-    """Return 1.0 where the model's first code is the true one; no answer is a wrong one."""
-    with_features = {"features": gold.feature_rows()} if gold.features else {}
-    found = model.predict(gold.texts, 1, level=level, **with_features)
-    return np.array(
-        [
-            bool(p.candidates) and p.candidates[0].code == t
-            for p, t in zip(found, truth, strict=True)
-        ],
-        dtype=np.float64,
-    )
-
-
-def _constant(truth: Sequence[str]) -> np.ndarray:
-    most = min(Counter(truth).items(), key=lambda item: (-item[1], item[0]))[0]
-    return np.array([code == most for code in truth], dtype=np.float64)
-
-
-def _worse(
-    model: NaceModel,
-    truth: Sequence[str],
-    difference: np.ndarray,
-    weight: np.ndarray,
-    replicates: int,
-    seed: int,
-) -> tuple[str, ...]:
-    sections = np.array([model.nomenclature.ancestor(code, 1) or "" for code in truth])
-    worse = []
-    for section in sorted(set(sections) - {""}):
-        rows = np.flatnonzero(sections == section)
-        if len(rows) < FEWEST // 4:
-            continue
-        values = difference[rows][:, None]
-        found = paired_bootstrap(values, weight[rows], replicates=replicates, seed=seed)[0]
-        if found.high < 0:
-            worse.append(str(section))
-    return tuple(worse)
