@@ -9,6 +9,7 @@ import click
 
 from autonoe.cli import print_json
 from autonoe.errors import InvalidInputError
+from autonoe_nace.cli_data import feature_columns
 from autonoe_nace.cli_progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ def _say(text: str, answer: DualPrediction, table: Correspondence) -> None:
 @click.option("--id-column", default="", help="Column to identify a unit by.")
 @click.option("--weight-column", default="", help="Employment, turnover: what a unit counts.")
 @click.option("--period-column", default="", help="Column of the period, for the series.")
+@feature_columns
 @click.option("--threshold", default=0.8, show_default=True, help="Confidence for the model.")
 @click.option("--min-support", type=float, help="Least probability of all candidates together.")
 @click.option("--sharpness", type=float, help="Power of the model's probabilities.")
@@ -181,7 +183,7 @@ def recode(data: str, output: str, model: str | None, as_json: bool, **given: An
     table = _table(loaded, "target", given)
     names = {name: given[f"{name}_column"] for name in ("text", "code", "id", "weight", "period")}
     plan = Plan(
-        columns=Columns(**names),
+        columns=Columns(**names, features=given["features"]),
         rules=_rules(loaded, table, given),
         chunk_rows=given["chunk_rows"] or CHUNK_ROWS,
         fresh=given["fresh"],

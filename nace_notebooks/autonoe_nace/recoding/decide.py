@@ -14,8 +14,9 @@ import pyarrow as pa
 from autonoe.errors import InvalidInputError
 from autonoe_nace.model import NaceModel
 from autonoe_nace.recoding.correspondence import Correspondence, Link
-from autonoe_nace.recoding.dual import check_version
+from autonoe_nace.recoding.dual import check_version, of_prepared
 from autonoe_nace.recoding.joint import NONE, Floats, PairSpace
+from autonoe_nace.recoding.register import FEATURE
 
 _BLOCK = 2_048
 
@@ -124,11 +125,10 @@ class Decider:
 
     def decide(self, chunk: pa.Table, first_row: int) -> pa.Table:
         """Return the recoded rows of ``chunk``, whose first row has the number ``first_row``."""
-        texts: list[str] = chunk.column("text").to_pylist()
         raws: list[str] = chunk.column("code").to_pylist()
         sources = [self._resolve(raw) for raw in raws]
         open_rows = [i for i, s in enumerate(sources) if len(self._targets(s)) != 1]
-        words = dict(zip(open_rows, self._words([texts[i] for i in open_rows]), strict=True))
+        words = dict(zip(open_rows, self._words(chunk.take(open_rows)), strict=True))
         judged = self._judge(
             {(s, words[i]) for i in open_rows if (s := sources[i]) and self._targets(s)}
         )
@@ -140,7 +140,7 @@ class Decider:
             item_key(source or raw, words.get(i, ""))
             for i, (source, raw) in enumerate(zip(sources, raws, strict=True))
         ]
-        rows = range(first_row, first_row + len(texts))
+        rows = range(first_row, first_row + len(chunk))
         return _table(
             chunk, rows, [s or raw for s, raw in zip(sources, raws, strict=True)], answers, keys
         )
@@ -162,10 +162,17 @@ class Decider:
         reason = "no_candidate" if source else "unknown_code"
         return _Answer("", "review", reason, 0.0, 0.0, None, (), ())
 
-    def _words(self, texts: Sequence[str]) -> list[str]:
+    def _words(self, chunk: pa.Table) -> list[str]:
+        """Return what the model sees of each row, side variables included."""
+        texts: list[str] = chunk.column("text").to_pylist()
         if self.model is None:
             return [" ".join(text.casefold().split()) for text in texts]
-        return self.model.prepare.all(texts)
+        names = [name for name in chunk.column_names if name.startswith(FEATURE)]
+        if not names:
+            return self.model.prepare.all(texts)
+        short = [name.removeprefix(FEATURE) for name in names]
+        given = chunk.select(names).rename_columns(short).to_pylist()
+        return self.model.prepare.all(texts, given)
 
     def _judge(self, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], _Answer]:
         """Return the answers for distinct pairs of old code and words."""
@@ -183,12 +190,9 @@ class Decider:
         return found
 
     def _probabilities(self, words: Sequence[str]) -> Floats:
-        out = np.zeros((len(words), len(self._space.targets)))
-        usable = [i for i, text in enumerate(words) if text]
-        if self.model and usable:
-            values = self.model.probabilities([words[i] for i in usable])
-            out[usable] = self._space.of_targets(self.model.codes, values.astype(np.float64))
-        return out
+        if self.model is None:
+            return np.zeros((len(words), len(self._space.targets)))
+        return self._space.of_targets(self.model.codes, of_prepared(self.model, words))
 
     def _answer(self, source: str, words: str, given: Floats, shared: Floats) -> _Answer:
         places = self._space.pairs_of(self._place[source])

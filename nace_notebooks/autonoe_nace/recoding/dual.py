@@ -85,16 +85,18 @@ class DualCoder:
         known = _matrix(second, places, len(self.space.targets), strict=False)
         return self.of_probabilities(first, known)
 
-    def predict(self, texts: Sequence[str], **inputs: Any) -> list[DualPrediction]:
-        """Return the answers for ``texts``; ``inputs`` go to the models, such as ``features``."""
+    def predict(
+        self, texts: Sequence[str], features: Sequence[Mapping[str, str]] | None = None
+    ) -> list[DualPrediction]:
+        """Return the answers for ``texts``, with the side variables of each if there are any."""
         out: list[DualPrediction] = []
         for start in range(0, len(texts), _BLOCK):
-            end = start + _BLOCK
-            block = {k: v[start:end] if v is not None else None for k, v in inputs.items()}
-            first = probabilities(self.model, texts[start:end], **block)
+            block = slice(start, start + _BLOCK)
+            known = features[block] if features is not None else None
+            first = probabilities(self.model, texts[block], known)
             second = None
             if self.second:
-                found = probabilities(self.second, texts[start:end], **block)
+                found = probabilities(self.second, texts[block], known)
                 second = self.space.of_targets(self.second.codes, found)
             out += self.of_probabilities(first, second)
         return out
@@ -175,7 +177,7 @@ def dual_predict(
     second: NaceModel | None = None,
     shares: Mapping[Link, float] | None = None,
     k: int = 5,
-    **inputs: Any,
+    features: Sequence[Mapping[str, str]] | None = None,
 ) -> list[DualPrediction]:
     """Return one answer per text, in the version of ``model`` and in the one it corresponds to.
 
@@ -189,8 +191,8 @@ def dual_predict(
         What may follow what.
     second, shares, k
         As for :class:`DualCoder`.
-    **inputs
-        Handed on to the models, such as ``features``, one entry per text.
+    features : sequence of mapping, optional
+        Side variables of each text, as for :meth:`NaceModel.predict`.
 
     Raises
     ------
@@ -198,14 +200,22 @@ def dual_predict(
         If a model's codes are not those of the correspondence.
     """
     coder = DualCoder(model, correspondence, second=second, shares=shares, k=k)
-    return coder.predict(texts, **inputs)
+    return coder.predict(texts, features)
 
 
-def probabilities(model: NaceModel, texts: Sequence[str], **inputs: Any) -> Floats:
+def probabilities(
+    model: NaceModel,
+    texts: Sequence[str],
+    features: Sequence[Mapping[str, str]] | None = None,
+) -> Floats:
     """Return a model's probabilities, one row per text; zeros for a text without a usable word."""
-    prepared = model.prepare.all(texts)
+    return of_prepared(model, model.prepare.all(texts, features))
+
+
+def of_prepared(model: NaceModel, prepared: Sequence[str]) -> Floats:
+    """Return a model's probabilities of prepared texts; zeros for an empty one."""
     usable = [i for i, text in enumerate(prepared) if text]
-    out = np.zeros((len(texts), len(model.codes)))
+    out = np.zeros((len(prepared), len(model.codes)))
     if usable:
         out[usable] = model.probabilities([prepared[i] for i in usable])
     return out

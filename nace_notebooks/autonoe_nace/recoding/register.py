@@ -14,6 +14,9 @@ from pyarrow import fs
 
 from autonoe.errors import InvalidInputError, UnavailableError
 
+FEATURE = "feature:"
+"""Before the name of a side variable's column in a chunk."""
+
 _MAGIC = b"PAR1"
 _SNIFFED = 1 << 20
 """Bytes from which delimiter and encoding of a CSV file are judged."""
@@ -21,17 +24,23 @@ _SNIFFED = 1 << 20
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of a register's columns; an empty name means that it has no such column."""
+    """Names of a register's columns; an empty name means that it has no such column.
+
+    ``features`` are the columns of side variables that the model knows.
+    """
 
     text: str = "text"
     code: str = "code"
     id: str = ""
     weight: str = ""
     period: str = ""
+    features: tuple[str, ...] = ()
 
     def present(self) -> dict[str, str]:
         """Return the columns to read: what they are called here, and in the file."""
-        return {name: given for name, given in vars(self).items() if given}
+        names = ("text", "code", "id", "weight", "period")
+        found = {name: given for name in names if (given := str(getattr(self, name)))}
+        return {**found, **{f"{FEATURE}{name}": name for name in self.features}}
 
 
 class Register:
