@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -105,20 +106,22 @@ class Hub:
         def ready() -> bool:
             record = self.server(user, name)
             if not record or (not record.get("pending") and not record.get("ready")):
-                events = self.progress(user, name)
+                events = list(self.progress(user, name))
                 raise AssertionError(f"{user}/{name} did not start: {events}")
             return bool(record["ready"])
 
         wait_until(ready, timeout_s=timeout_s, what=f"the server {user}/{name}", interval_s=0.2)
 
-    def progress(self, user: str, name: str = "") -> list[dict[str, Any]]:
-        """Return the events of a start, as the progress page gets them, until it is over."""
+    def progress(self, user: str, name: str = "") -> Iterator[dict[str, Any]]:
+        """Yield the events of a start, as the progress page gets them, until it is over."""
         server = f"servers/{name}" if name else "server"
         answer = self.api("GET", f"/users/{user}/{server}/progress", ok=False, stream=True)
         if not answer.ok:
-            return [{"failed": True, "message": answer.json().get("message", answer.text)}]
-        lines = answer.iter_lines()
-        return [json.loads(line[5:]) for line in lines if line.startswith(b"data:")]
+            yield {"failed": True, "message": answer.json().get("message", answer.text)}
+            return
+        for line in answer.iter_lines():
+            if line.startswith(b"data:"):
+                yield json.loads(line[5:])
 
     def stop(self, user: str, name: str = "", *, timeout_s: float = 60) -> None:
         """Stop a server and wait until it is gone."""
