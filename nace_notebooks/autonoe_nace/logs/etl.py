@@ -1,34 +1,34 @@
 """Turn log segments into Parquet by day: rerunnable, free of duplicates, nothing dropped silently.
 
-Each day's file is rebuilt from what it held and what is new, and replaced in one step; only then
-does a segment move to ``done``. A run that dies anywhere is repaired by the next one.
+Segments are read in batches. A batch's rows are added to their days, each day's file in one step;
+only then do its segments move to ``done``. A run that dies anywhere is repaired by the next one:
+what it brought is known by request and position.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-import secrets
-from collections import defaultdict
+import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC
 from pathlib import Path
 
-import msgspec
-import pyarrow as pa
-import pyarrow.compute as pc
 import urllib3
 
 from autonoe.backends.base import Deployment
+from autonoe.errors import UnavailableError
 from autonoe.waiting import wait_until
-from autonoe_nace.logs.record import SCHEMA, LogRecord, conform
+from autonoe_nace.logs.lease import Lease, folder_lock, store_lease
+from autonoe_nace.logs.merge import Staged
+from autonoe_nace.logs.segments import stage
 from autonoe_nace.logs.store import PART, PartitionStore
 from autonoe_nace.logs.writer import SEGMENT_SUFFIX
 
-_DECODER = msgspec.json.Decoder(LogRecord)
-_COLUMNS = SCHEMA.names
+WAIT_S = 30.0
+"""How long to wait for another run on the same store, in seconds."""
+_BATCH = 512 << 20
+_STAMP = len("20261122")
+_STAGING = ".etl-"
 
 
 @dataclass
@@ -95,7 +95,7 @@ def bring(deployment: Deployment, target: str, *, timeout_s: float = 60) -> EtlR
     return report
 
 
-def run(folder: Path, target: str, *, part: str = PART) -> EtlReport:
+def run(folder: Path, target: str, *, part: str = PART, wait_s: float = WAIT_S) -> EtlReport:
     """Move what lies in ``folder`` to the store.
 
     Parameters
@@ -106,6 +106,8 @@ def run(folder: Path, target: str, *, part: str = PART) -> EtlReport:
         ``s3://bucket/prefix`` or a local folder.
     part : str
         Name of this writer's file in each day.
+    wait_s : float
+        Longest time to wait for a run that brings another folder to the same store, in seconds.
 
     Returns
     -------
@@ -119,104 +121,61 @@ def run(folder: Path, target: str, *, part: str = PART) -> EtlReport:
     report = EtlReport()
     if not folder.is_dir():
         return report
-    with _lease(folder) as mine:
+    with folder_lock(folder) as mine:
         if not mine:
             report.busy = True
             return report
         segments = sorted(folder.glob(f"*{SEGMENT_SUFFIX}"))
-        days = _read(folder, segments, report)
+        for left in folder.glob(f"{_STAGING}*"):
+            shutil.rmtree(left, ignore_errors=True)  # of a run that died
+        if not segments:
+            return report
         store = PartitionStore(target, part=part)
-        for day in sorted(days):
-            _merge(store, day, days[day], report)
-        done = folder / "done"
-        done.mkdir(exist_ok=True, mode=0o700)
-        for segment in segments:
-            segment.replace(done / segment.name)
+        with store_lease(target, wait_s=wait_s) as lease:
+            if lease is None:
+                report.busy = True
+                return report
+            for batch in _batches(segments):
+                _bring_batch(batch, folder, store, lease, report)
     return report
 
 
-def _read(
-    folder: Path, segments: list[Path], report: EtlReport
-) -> dict[str, dict[tuple[str, int], LogRecord]]:
-    days: dict[str, dict[tuple[str, int], LogRecord]] = defaultdict(dict)
-    for segment in segments:
-        report.segments += 1
-        corrupt = []
-        for line in segment.read_bytes().split(b"\n"):
-            if not line:
-                continue
-            try:
-                record = _DECODER.decode(line)
-                # the UTC day holds all of it, the last second included
-                day = record.time.astimezone(UTC).date().isoformat()
-            except (ValueError, OverflowError):
-                corrupt.append(line)
-                continue
-            key = (record.request_id, record.position)
-            if key in days[day]:
-                report.duplicates += 1
-            else:
-                days[day][key] = record
-        if corrupt:
-            _quarantine(folder, segment.name, corrupt)
-            report.corrupt += len(corrupt)
-    return days
-
-
-def _merge(
-    store: PartitionStore,
-    day: str,
-    records: dict[tuple[str, int], LogRecord],
-    report: EtlReport,
+def _bring_batch(
+    batch: list[Path], folder: Path, store: PartitionStore, lease: Lease, report: EtlReport
 ) -> None:
-    before = store.read(day)
-    if before is not None:
-        known = set(
-            zip(before["request_id"].to_pylist(), before["position"].to_pylist(), strict=True)
-        )
-        report.duplicates += sum(key in known for key in records)
-        records = {key: record for key, record in records.items() if key not in known}
-    if not records:
-        return
-    rows = _table(list(records.values()))
-    if before is not None:
-        rows = pa.concat_tables([conform(before), rows])
-    order = pc.sort_indices(
-        rows, [("time", "ascending"), ("request_id", "ascending"), ("position", "ascending")]
-    )
-    store.replace(day, rows.take(order))
-    report.new += len(records)
-    report.days.append(day)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=_STAGING) as place:
+        file = Path(place) / "staged.parquet"
+        outcome = stage(batch, file, folder)
+        report.corrupt += outcome.corrupt
+        staged = Staged(file, unique=outcome.unique)
+        for day in staged.days:
+            if lease.lost:
+                raise UnavailableError(
+                    "Another run took over, since this one gave no sign of life for too long.",
+                    hint="Run the ETL again; nothing is lost.",
+                )
+            added = staged.add_to(store, day, Path(place))
+            report.new += added
+            if added and day not in report.days:
+                report.days.append(day)
+        report.duplicates += staged.duplicates
+    done = folder / "done"
+    done.mkdir(exist_ok=True, mode=0o700)
+    for segment in batch:
+        segment.replace(done / segment.name)
+        report.segments += 1
 
 
-def _table(records: list[LogRecord]) -> pa.Table:
-    columns = {name: [getattr(record, name) for record in records] for name in _COLUMNS}
-    return pa.table(
-        [pa.array(columns[entry.name], type=entry.type) for entry in SCHEMA], schema=SCHEMA
-    )
-
-
-def _quarantine(folder: Path, name: str, lines: list[bytes]) -> None:
-    """Keep bad lines beside the log under their segment's name: a repeated run writes the same."""
-    place = folder / "quarantine"
-    place.mkdir(exist_ok=True, mode=0o700)
-    partial = place / f".{name}.{secrets.token_hex(4)}"
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(b"\n".join(lines) + b"\n")
-    partial.replace(place / name)
-
-
-@contextmanager
-def _lease(folder: Path) -> Iterator[bool]:
-    """Hold the folder's lock when it is free; the system frees it when the process dies."""
-    descriptor = os.open(folder / ".etl.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
-    finally:
-        os.close(descriptor)
+def _batches(segments: list[Path]) -> Iterator[list[Path]]:
+    """Yield segments of one day of writing each: their rows then go to one file of one day."""
+    batch: list[Path] = []
+    size = 0
+    for segment in segments:
+        other_day = batch and segment.name[:_STAMP] != batch[0].name[:_STAMP]
+        if other_day or size > _BATCH:
+            yield batch
+            batch, size = [], 0
+        batch.append(segment)
+        size += segment.stat().st_size
+    if batch:
+        yield batch
