@@ -10,7 +10,7 @@ often as common ones, and not at their expense.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,29 +54,25 @@ class Conformal:
     @classmethod
     def learn(
         cls,
-        probabilities: Floats,
-        codes: Sequence[str],
-        truth: Sequence[str],
+        rounds: Iterable[tuple[Floats, Sequence[str], Sequence[str]]],
         nomenclature: Nomenclature,
     ) -> Conformal:
-        """Return the scores of the right codes ``truth``.
+        """Return the scores of right codes.
 
         Parameters
         ----------
-        probabilities : array, texts x codes
-            Calibrated probabilities of texts that served neither training nor calibration.
-        codes : sequence of str
-            Codes of the columns.
-        truth : sequence of str
-            Right code of each text, of the level of ``codes``.
+        rounds : iterable of (array, sequence of str, sequence of str)
+            Calibrated probabilities (texts x codes) of texts that served neither training nor
+            calibration, the codes of the columns, and the right code of each text.
         nomenclature : Nomenclature
             What the codes belong to.
         """
-        place = {code: i for i, code in enumerate(codes)}
         scores: dict[str, list[float]] = {}
-        for row, code in zip(probabilities, truth, strict=True):
-            given = float(row[place[code]]) if code in place else 0.0
-            scores.setdefault(code, []).append(round(1 - given, _DIGITS))
+        for probabilities, codes, truth in rounds:
+            place = {code: i for i, code in enumerate(codes)}
+            for row, code in zip(probabilities, truth, strict=True):
+                given = float(row[place[code]]) if code in place else 0.0
+                scores.setdefault(code, []).append(round(1 - given, _DIGITS))
         return cls(scores, nomenclature)
 
     @classmethod

@@ -14,9 +14,10 @@ from typing import Any
 
 from autonoe_nace.model import NaceModel
 from autonoe_nace.model.canary import make_cases
+from autonoe_nace.model.conformal import Conformal
 from autonoe_nace.model.manifest import (
+    CONFORMAL_FILE,
     DATA_FILES,
-    MODEL_FILE,
     NOMENCLATURE_FILE,
     RULES_FILE,
     Calibration,
@@ -24,11 +25,12 @@ from autonoe_nace.model.manifest import (
     Manifest,
 )
 from autonoe_nace.nomenclature import Nomenclature
-from autonoe_nace.text import RuleSet
+from autonoe_nace.text import Preparation
 from autonoe_nace.training.material import Material
 from autonoe_nace.training.params import TrainingParams
 
-_PACKAGES = ("fasttext-community", "numpy", "PyStemmer", "scikit-learn")
+_PACKAGES = ("fasttext-community", "numpy", "PyStemmer", "scikit-learn", "scipy")
+_SUFFIXES = (".npy", ".json")
 _SYNTHETIC = ("bakery", "software", "transport", "repair", "growing", "wholesale", "school", "bank")
 
 
@@ -36,28 +38,33 @@ def assemble(
     folder: Path,
     *,
     nomenclature: Nomenclature,
-    rules: RuleSet,
+    prepare: Preparation,
     params: TrainingParams,
     material: Material,
     calibration: Calibration,
+    conformal: Conformal | None,
     held_out: dict[str, Any],
 ) -> NaceModel:
-    """Return the model of the file ``model.bin`` in ``folder``, after writing what goes with it."""
+    """Return the model of the parts in ``folder``, after writing what goes with them."""
     _write_json(folder / NOMENCLATURE_FILE, nomenclature.to_dict())
-    _write_json(folder / RULES_FILE, rules.to_dict())
-    files = {name: FileEntry.of(folder / name) for name in DATA_FILES}
+    _write_json(folder / RULES_FILE, prepare.to_dict())
+    if conformal is not None:
+        _write_json(folder / CONFORMAL_FILE, conformal.to_dict())
+    names = sorted({*DATA_FILES, *(f.name for f in folder.iterdir() if f.suffix in _SUFFIXES)})
+    files = {name: FileEntry.of(folder / name) for name in names}
     hashes = {
-        "model": files[MODEL_FILE].sha256,
+        "model": _digest({n: e.sha256 for n, e in files.items()}),
         "data": _digest([source["sha256"] for source in material.sources]),
+        "rules": files[RULES_FILE].sha256,
         "code": code_hash(),
         "environment": _digest(environment()),
     }
-    identity = [{n: e.sha256 for n, e in files.items()}, calibration.temperature, material.level]
+    identity = [hashes["model"], calibration.model_dump(), material.level]
     manifest = Manifest(
         id=f"nace-{_digest(identity)[:16]}",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         nomenclature=nomenclature.name,
-        language=rules.language,
+        language=prepare.rules.language,
         level=material.level,
         size=sum(entry.size for entry in files.values()),
         files=files,

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import NamedTuple
 
 from autonoe.errors import InvalidInputError
 from autonoe_nace.data import Dataset
@@ -23,7 +24,11 @@ class Material:
     Attributes
     ----------
     samples : list of (str, str)
-        Prepared text and code.
+        Prepared text with its side variables, and code.
+    words : list of str
+        Prepared text alone, by which near-duplicates are found.
+    texts : list of str
+        The text as it was typed.
     own : int
         Number of samples that come from the data set itself.
     level : int
@@ -33,6 +38,8 @@ class Material:
     """
 
     samples: list[tuple[str, str]]
+    words: list[str]
+    texts: list[str]
     own: int
     level: int
     sources: list[dict[str, str | int]]
@@ -57,23 +64,17 @@ def gather(
     if not levels:
         raise InvalidInputError("There is no text to learn from.", hint="Check the input report.")
     level = params.level or levels.most_common(1)[0][0]
-    samples = _samples(data.texts, codes, nomenclature, level, prepare)
-    own, seen = len(samples), set(samples)
+    found = _examples(data, codes, nomenclature, level, prepare)
+    own, seen = len(found), {(example.sample, example.code) for example in found}
     sources: list[dict[str, str | int]] = [_source(data, own)]
     for part in extra:
         parsed = [nomenclature.parse(code) for code in part.codes]
-        fresh = _fresh(_samples(part.texts, parsed, nomenclature, level, prepare), seen)
-        samples += fresh
+        fresh = _fresh(_examples(part, parsed, nomenclature, level, prepare), seen)
+        found += fresh
         sources.append(_source(part, len(fresh)))
     if params.titles and nomenclature.language == prepare.rules.language:
-        titled = [n for n in nomenclature.nodes.values() if n.level >= CLASS and n.title]
-        fresh = _fresh(
-            _samples(
-                [n.title for n in titled], [n.code for n in titled], nomenclature, level, prepare
-            ),
-            seen,
-        )
-        samples += fresh
+        fresh = _fresh(_titles(nomenclature, level, prepare), seen)
+        found += fresh
         sources.append(
             {
                 "source": f"Titles of {nomenclature.name}",
@@ -81,38 +82,74 @@ def gather(
                 "sha256": nomenclature.sha256,
             }
         )
-    if len({code for _, code in samples}) < 2:
+    if len({example.code for example in found}) < 2:
         raise InvalidInputError(
             "All texts have the same code; there is nothing to learn.",
             hint="Give texts of at least two codes.",
         )
-    return Material(samples, own, level, sources)
+    return Material(
+        samples=[(example.sample, example.code) for example in found],
+        words=[example.words for example in found],
+        texts=[example.text for example in found],
+        own=own,
+        level=level,
+        sources=sources,
+    )
 
 
-def _samples(
-    texts: Sequence[str],
+class _Example(NamedTuple):
+    """A usable text: as typed, prepared, prepared with side variables, and its code."""
+
+    text: str
+    words: str
+    sample: str
+    code: str
+
+
+def _examples(
+    data: Dataset,
     codes: Sequence[str | None],
     nomenclature: Nomenclature,
     level: int,
     prepare: Preparation,
-) -> list[tuple[str, str]]:
-    """Return prepared texts with codes at ``level``, or broader where the text's code is."""
+) -> list[_Example]:
+    """Return the usable texts with codes at ``level``, or broader where the text's code is."""
     out = []
-    for text, code in zip(prepare.all(texts), codes, strict=True):
-        if not text or code is None:
-            continue
-        label = nomenclature.ancestor(code, level)
-        if label is None:
-            below = nomenclature.descendants(code, level)
-            label = below[0] if len(below) == 1 else code
-        out.append((text, label))
+    append = prepare.features.append
+    prepared = prepare.all(data.texts)
+    rows = zip(data.texts, prepared, codes, data.feature_rows(), strict=True)
+    for text, words, code, features in rows:
+        if words and code is not None:
+            label = _label(code, nomenclature, level)
+            out.append(_Example(text, words, append(words, features), label))
     return out
 
 
-def _fresh(samples: Sequence[tuple[str, str]], seen: set[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return the samples not in ``seen``, each once, and add them to it."""
-    fresh = [sample for sample in dict.fromkeys(samples) if sample not in seen]
-    seen.update(fresh)
+def _titles(nomenclature: Nomenclature, level: int, prepare: Preparation) -> list[_Example]:
+    titled = [n for n in nomenclature.nodes.values() if n.level >= CLASS and n.title]
+    return [
+        _Example(node.title, words, words, _label(node.code, nomenclature, level))
+        for node in titled
+        if (words := prepare(node.title))
+    ]
+
+
+def _label(code: str, nomenclature: Nomenclature, level: int) -> str:
+    label = nomenclature.ancestor(code, level)
+    if label is None:
+        below = nomenclature.descendants(code, level)
+        label = below[0] if len(below) == 1 else code
+    return label
+
+
+def _fresh(examples: Sequence[_Example], seen: set[tuple[str, str]]) -> list[_Example]:
+    """Return the examples not in ``seen``, each once, and add them to it."""
+    fresh = []
+    for example in examples:
+        key = (example.sample, example.code)
+        if key not in seen:
+            seen.add(key)
+            fresh.append(example)
     return fresh
 
 

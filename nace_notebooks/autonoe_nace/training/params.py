@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from autonoe.errors import InvalidInputError
 
@@ -13,11 +13,14 @@ class TrainingParams(BaseModel):
     """Parameters of one training run.
 
     The defaults were chosen on one fold of the UK index (12,765 short texts, 615 classes) and
-    checked on the others; docs/guides/nace.md has the table. There is no number of threads:
+    checked on the others; docs/guides/nace-model.md has the table. There is no number of threads:
     fastText's threads overwrite each other's updates, so that only one gives the same bits twice.
 
     Attributes
     ----------
+    preset : {"fast", "full"}
+        ``fast`` is fastText alone. ``full`` adds a linear classifier and the nearest training
+        texts: four to five points more for a few times the time a text, far below 1 ms.
     dim : int
         Length of the vectors. 100 costs twice the time for half a point.
     epoch : int
@@ -41,11 +44,23 @@ class TrainingParams(BaseModel):
     titles : bool
         Whether the nomenclature's titles (class and below) are learned too.
     calibration_share : float
-        Part of the texts that the calibrating model does not see; 0 for no calibration.
+        Part of the texts that a calibrating model does not see; 0 for no calibration.
+    calibration_rounds : int or None
+        Calibrating models, each without other texts; None takes 1 for ``fast`` and 2 for ``full``.
+        More of them give more texts for calibration and take as much time each as the model itself.
+    linear, neighbours : bool or None
+        Whether to add that part; None leaves it to the preset. The neighbours keep the words of the
+        training texts in the model, which confidential texts may forbid.
+    linear_c : float
+        How much the linear classifier minds an error on a training text.
+    most_texts : int
+        Texts that the linear classifier and the neighbours use, at most: an even choice of them.
+        fastText always learns from all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    preset: Literal["fast", "full"] = "fast"
     dim: int = Field(default=50, ge=2, le=1_000)
     epoch: int = Field(default=30, ge=1, le=10_000)
     lr: float = Field(default=0.8, gt=0, le=10)
@@ -59,6 +74,34 @@ class TrainingParams(BaseModel):
     language: str = ""
     titles: bool = True
     calibration_share: float = Field(default=0.15, ge=0, le=0.5)
+    calibration_rounds: int | None = Field(default=None, ge=1, le=10)
+    linear: bool | None = None
+    neighbours: bool | None = None
+    linear_c: float = Field(default=1.0, gt=0, le=1_000)
+    most_texts: int = Field(default=150_000, ge=2)
+
+    @model_validator(mode="after")
+    def _rounds_fit(self) -> TrainingParams:
+        if self.rounds * self.calibration_share > 1:
+            raise ValueError("calibration_share times calibration_rounds is more than all texts")
+        return self
+
+    @property
+    def with_linear(self) -> bool:
+        """Whether the model has a linear part."""
+        return self.preset == "full" if self.linear is None else self.linear
+
+    @property
+    def with_neighbours(self) -> bool:
+        """Whether the model has the nearest training texts."""
+        return self.preset == "full" if self.neighbours is None else self.neighbours
+
+    @property
+    def rounds(self) -> int:
+        """Number of calibrating models."""
+        if self.calibration_rounds is not None:
+            return self.calibration_rounds
+        return 2 if self.preset == "full" else 1
 
     @classmethod
     def of(cls, **values: Any) -> TrainingParams:

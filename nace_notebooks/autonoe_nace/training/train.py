@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from autonoe_nace.data import DataReport, Dataset
-from autonoe_nace.evaluation import evaluate
+from autonoe_nace.data import Dataset
 from autonoe_nace.model import NaceModel
+from autonoe_nace.model.conformal import Conformal
+from autonoe_nace.model.ensemble import Ensemble
 from autonoe_nace.model.hierarchy import Hierarchy
 from autonoe_nace.model.manifest import MODEL_FILE, Calibration
 from autonoe_nace.model.scores import Scorer
 from autonoe_nace.nomenclature import Nomenclature
-from autonoe_nace.splitting import hold_out, near_duplicate_groups
-from autonoe_nace.text import Preparation, load_rules, rules_for
+from autonoe_nace.splitting import near_duplicate_groups
+from autonoe_nace.text import Banding, FeatureTokens, Preparation, load_rules, rules_for
 from autonoe_nace.training.assemble import assemble
-from autonoe_nace.training.calibrate import choose_temperature
+from autonoe_nace.training.calibrate import choose_temperature, choose_weights
 from autonoe_nace.training.fit import fit
+from autonoe_nace.training.held_out import Round, judge, split
+from autonoe_nace.training.linear import fit_parts
 from autonoe_nace.training.material import Material, gather
 from autonoe_nace.training.params import TrainingParams
 
@@ -27,6 +31,8 @@ FEWEST = 200
 """Texts below which nothing is held out for calibration: an estimate from 30 texts is noise."""
 
 _PLAIN = Calibration(temperature=1.0, n=0, ece_before=0.0, ece_after=0.0)
+
+Samples = Sequence[tuple[str, str]]
 
 
 class Progress(Protocol):
@@ -46,6 +52,7 @@ def train(
     nomenclature: Nomenclature | None = None,
     *,
     extra: Sequence[Dataset] = (),
+    bands: Mapping[str, Banding] | None = None,
     progress: Progress = _quiet,
 ) -> NaceModel:
     """Return a calibrated model of ``data``.
@@ -55,13 +62,15 @@ def train(
     Parameters
     ----------
     data : Dataset
-        Labelled texts.
+        Labelled texts; its ``features`` are learned too.
     params : TrainingParams, optional
         How to train; the defaults otherwise.
     nomenclature : Nomenclature, optional
         What the codes belong to; that of ``data`` otherwise.
     extra : sequence of Dataset
         More material, such as explanatory notes; never used to judge or to calibrate.
+    bands : mapping of str to Banding, optional
+        How side variables that are numbers are cut into classes, by column.
     progress : Progress
         Called with the stage and its share done.
 
@@ -73,69 +82,95 @@ def train(
     params = params or TrainingParams()
     nomenclature = nomenclature or data.nomenclature
     rules = load_rules(params.language) if params.language else rules_for(nomenclature.language)
-    prepare = Preparation(rules)
+    prepare = Preparation(rules, FeatureTokens.learn(data.features, bands=bands))
     progress("preparing", 0.0)
     material = gather(data, extra, nomenclature, params, prepare)
-    build = partial(
-        assemble, nomenclature=nomenclature, rules=rules, params=params, material=material
-    )
     keep = tempfile.TemporaryDirectory(prefix="autonoe-nace-")
     folder = Path(keep.name)
-    calibration, held_out = _PLAIN, dict[str, Any]()
+    calibration, conformal, held_out = _PLAIN, None, dict[str, Any]()
     if params.calibration_share and material.own >= FEWEST:
-        calibration, held_out = _calibrate(material, data, params, build, folder, progress)
-    file = folder / MODEL_FILE
-    fit(material.samples, params, file, partial(progress, "learning"))
+        calibration, conformal, held_out = _calibrate(
+            material, nomenclature, params, folder, progress
+        )
+    _learn(material.samples, params, folder, progress, "")
     progress("finishing", 0.0)
-    model = build(folder, calibration=calibration, held_out=held_out)
+    model = assemble(
+        folder,
+        nomenclature=nomenclature,
+        prepare=prepare,
+        params=params,
+        material=material,
+        calibration=calibration,
+        conformal=conformal,
+        held_out=held_out,
+    )
     model.keep(keep)
     progress("finishing", 1.0)
     return model
 
 
+def _learn(
+    samples: Samples, params: TrainingParams, folder: Path, progress: Progress, why: str
+) -> None:
+    """Write fastText's file and those of the other parts into ``folder``."""
+    fit(samples, params, folder / MODEL_FILE, partial(progress, f"learning{why}"))
+    if params.with_linear or params.with_neighbours:
+        stage = partial(progress, f"learning n-grams{why}")
+        fit_parts(samples, Scorer(folder / MODEL_FILE).labels, params, folder, stage)
+
+
 def _calibrate(
     material: Material,
-    data: Dataset,
+    nomenclature: Nomenclature,
     params: TrainingParams,
-    build: partial[NaceModel],
     folder: Path,
     progress: Progress,
-) -> tuple[Calibration, dict[str, Any]]:
-    """Learn without some groups of near-duplicates, and choose the temperature on those."""
+) -> tuple[Calibration, Conformal | None, dict[str, Any]]:
+    """Learn without some groups of near-duplicates, and calibrate on those.
+
+    One half of them gives weights and temperature, the other the scores for conformal sets and the
+    accuracy that the card states; that half is used for nothing else.
+    """
     progress("grouping near-duplicates", 0.0)
-    groups = near_duplicate_groups([text for text, _ in material.samples])
-    own_groups = groups[: material.own]
-    _, held = hold_out(own_groups, share=params.calibration_share, seed=params.seed)
-    hidden = {groups[i] for i in held}
-    seen = [s for s, group in zip(material.samples, groups, strict=True) if group not in hidden]
-    scratch = folder / "calibration"
-    scratch.mkdir()
-    fit(seen, params, scratch / MODEL_FILE, partial(progress, "learning for calibration"))
+    groups = near_duplicate_groups(material.words)
+    tuning: list[Round] = []
+    judging: list[Round] = []
+    places = split(
+        groups[: material.own],
+        share=params.calibration_share,
+        rounds=params.rounds,
+        seed=params.seed,
+    )
+    for for_tuning, for_judging in places:
+        hidden = {groups[i] for i in (*for_tuning, *for_judging)}
+        seen = [s for s, group in zip(material.samples, groups, strict=True) if group not in hidden]
+        scratch = folder / "calibration"
+        scratch.mkdir()
+        _learn(seen, params, scratch, progress, " for calibration")
+        ensemble = Ensemble(scratch, [file.name for file in scratch.iterdir()])
+        hierarchy = Hierarchy(ensemble.labels, nomenclature, material.level)
+        for rounds, held in ((tuning, for_tuning), (judging, for_judging)):
+            rounds.append(Round.of(ensemble, hierarchy, [material.samples[i] for i in held]))
+        shutil.rmtree(scratch)
     progress("calibrating", 0.0)
-    scorer = Scorer(scratch / MODEL_FILE)
-    nomenclature: Nomenclature = build.keywords["nomenclature"]
-    hierarchy = Hierarchy(scorer.labels, nomenclature, material.level)
-    place = {code: i for i, code in enumerate(hierarchy.codes)}
-    samples = [material.samples[i] for i in held]
-    temperature = choose_temperature(
-        scorer.logits([text for text, _ in samples]),
-        hierarchy.candidates,
-        [place.get(code) for _, code in samples],
+    weights = choose_weights(tuning)
+    temperature = choose_temperature(tuning, weights)
+    conformal = Conformal.learn(
+        [
+            (part.probabilities(weights, temperature), part.hierarchy.codes, part.truth)
+            for part in judging
+        ],
+        nomenclature,
     )
-    judged = Dataset(
-        texts=tuple(text for text, _ in samples),
-        codes=tuple(code for _, code in samples),
-        rows=tuple(range(1, len(samples) + 1)),
-        nomenclature=nomenclature,
-        report=DataReport(len(samples), len(samples), {}),
-        source=data.source,
-    )
-    results = {}
-    for t in (1.0, temperature):
-        found = Calibration(temperature=t, n=len(samples), ece_before=0.0, ece_after=0.0)
-        results[t] = evaluate(build(scratch, calibration=found, held_out={}), judged, prepared=True)
     level = str(material.level)
-    before, after = (results[t]["levels"][level]["ece"] for t in (1.0, temperature))
-    found = Calibration(temperature=temperature, n=len(samples), ece_before=before, ece_after=after)
+    before, after = (judge(judging, weights, t, nomenclature) for t in (1.0, temperature))
+    calibration = Calibration(
+        temperature=temperature,
+        n=sum(len(part.truth) for part in tuning),
+        ece_before=before[level]["ece"] if level in before else 0.0,
+        ece_after=after[level]["ece"] if level in after else 0.0,
+        weights=weights,
+        conformal_n=conformal.n,
+    )
     progress("calibrating", 1.0)
-    return found, results[temperature]["levels"]
+    return calibration, conformal, after
