@@ -1,4 +1,4 @@
-"""``autonoe nace``: train, predict and evaluate; ``serve`` and ``demo`` are loaded when called."""
+"""``autonoe nace``: train and predict; the other commands are loaded when called."""
 
 from __future__ import annotations
 
@@ -19,10 +19,15 @@ _ELSEWHERE = {
     "keys": "autonoe_nace.serving.keys_cli:keys",
     "etl": "autonoe_nace.logs.cli:etl",
     "demo": "autonoe_nace.demo:demo",
+    "evaluate": "autonoe_nace.evaluation.cli:evaluate",
+    "compare": "autonoe_nace.evaluation.cli:compare",
+    "threshold": "autonoe_nace.evaluation.cli:threshold",
+    "search": "autonoe_nace.search.cli:search",
+    "lookup": "autonoe_nace.lookup.cli:lookup",
     "rules": "autonoe_nace.data.rules_cli:rules",
     "explain": "autonoe_nace.model.explain_cli:explain",
     "models": "autonoe_nace.registry.cli:models",
-    "replay": "autonoe_nace.model.replay_cli:replay",
+    "replay": "autonoe_nace.replay.cli:replay",
     "dual": "autonoe_nace.recoding.cli:dual",
     "recode": "autonoe_nace.recoding.cli:recode",
     "series": "autonoe_nace.recoding.cli:series",
@@ -201,35 +206,3 @@ def predict(
             click.echo(f"  {c.probability:6.1%}  {c.code:<8}  {c.title}")
         if not prediction.candidates:
             click.echo("  no usable word")
-
-
-@nace.command()
-@click.option("--model", required=True, metavar="DIR", help="Folder of the model.")
-@click.option("--data", required=True, metavar="F", help="CSV or Parquet, path or s3://.")
-@data_columns
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def evaluate(
-    model: str,
-    data: str,
-    columns: Columns,
-    as_json: bool,
-) -> None:
-    """Measure a model on labelled texts that it did not learn from."""
-    from autonoe_nace.evaluation import evaluate as judge
-    from autonoe_nace.model import NaceModel
-
-    loaded = NaceModel.load(model)
-    tree, language = loaded.nomenclature, loaded.manifest.language
-    labelled = read_labelled("data", data, tree, columns, language=language)
-    result = judge(loaded, labelled)
-    if as_json:
-        print_json(result)
-        return
-    click.echo(f"{loaded.id}, {result['n']:,} texts (95 % intervals)")
-    click.echo("level      n   top-1                 top-5                 macro-F1")
-    for level, row in result["levels"].items():
-        first, five = (
-            f"{row[k]['value']:.3f} ({row[k]['low']:.3f}-{row[k]['high']:.3f})"
-            for k in ("top1", "top5")
-        )
-        click.echo(f"{level:>5}  {row['n']:>5}   {first:<20}  {five:<20}  {row['macro_f1']:.3f}")
