@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from autonoe.errors import InvalidInputError
-from autonoe_nace.lookup.index import RULES, LookupAnswer, LookupIndex
+from autonoe_nace.lookup.entry import LookupAnswer
+from autonoe_nace.lookup.index import RULES, LookupIndex
 
 if TYPE_CHECKING:
     from autonoe_nace.data import Dataset
+    from autonoe_nace.model import NaceModel
     from autonoe_nace.nomenclature import Nomenclature
 
 
@@ -76,3 +78,58 @@ def summary(
         "level": index.level,
         "min_score": index.min_score,
     }
+
+
+def beside_model(index: LookupIndex, model: NaceModel, dataset: Dataset) -> dict[str, Any]:
+    """Return the rules engine and a model on the same texts, and one after the other.
+
+    Parameters
+    ----------
+    index : LookupIndex
+        The rules engine.
+    model : NaceModel
+        A model of the same nomenclature; one with a first stage of its own would be judged with it.
+    dataset : Dataset
+        Coded texts that neither was made from.
+
+    Returns
+    -------
+    dict
+        ``lookup``: as :func:`lookup_baseline`. ``model``: ``accuracy`` on all texts,
+        ``accuracy_same_rate`` on as many texts as the rules answer, those it is surest of, and
+        ``accuracy_same_texts`` on the very texts that they answer (both None when there are none).
+        ``together``: ``accuracy`` when the model answers what the rules leave. All in [0, 1].
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no text to judge them on, or the model does not know the level of the index.
+    """
+    truth = truth_at(dataset.codes, dataset.nomenclature, index.level)
+    rows = dataset.feature_rows()
+    answers = index.code_all(dataset.texts, rows)
+    found = summary(index, truth, answers)
+    predictions = model.predict(dataset.texts, 1, level=index.level, features=rows)
+    judged = [
+        (true, answer.code, p.candidates[0].code if p.candidates else None, p.confidence)
+        for true, answer, p in zip(truth, answers, predictions, strict=True)
+        if true is not None
+    ]
+    surest = sorted(judged, key=lambda row: -row[3])[: found["n_auto"]]
+    same = [row for row in judged if row[1] is not None]
+    return {
+        "lookup": found,
+        "model": {
+            "id": model.id,
+            "accuracy": _share([given == true for true, _, given, _ in judged]),
+            "accuracy_same_rate": _share([given == true for true, _, given, _ in surest]),
+            "accuracy_same_texts": _share([given == true for true, _, given, _ in same]),
+        },
+        "together": {
+            "accuracy": _share([(looked or given) == true for true, looked, given, _ in judged])
+        },
+    }
+
+
+def _share(right: Sequence[bool]) -> float | None:
+    return sum(right) / len(right) if right else None

@@ -8,7 +8,8 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from autonoe.errors import InvalidInputError
-from autonoe_nace.lookup.index import Entry, LookupIndex
+from autonoe_nace.lookup.entry import Entry
+from autonoe_nace.lookup.index import LookupIndex
 from autonoe_nace.nomenclature import Nomenclature
 
 if TYPE_CHECKING:
@@ -57,7 +58,6 @@ def gather_entries(
             f"No text has a code at level {index.level} of {nomenclature.name}.",
             hint="Choose another --level.",
         )
-    _drop_idle_qualifiers(index)
 
 
 def _fill(
@@ -77,7 +77,7 @@ def _fill(
             continue
         used += 1
         values = [(c, v) for c, r in features.items() if (v := index.value(c, r))]
-        for rule, key in index.entry_keys(text):
+        for rule, key in index.keys(text).items():
             if key in before.get(rule, ()):
                 continue
             entry = index.entries[rule].setdefault(key, Entry())
@@ -94,14 +94,6 @@ def _at_level(nomenclature: Nomenclature, code: str, level: int) -> str | None:
         below = nomenclature.descendants(code, level)
         found = below[0] if len(below) == 1 else None
     return found
-
-
-def _drop_idle_qualifiers(index: LookupIndex) -> None:
-    """Forget side variables where they decide nothing: they are most of the size of an index."""
-    for found in index.entries.values():
-        for entry in found.values():
-            if len(entry.codes) == 1:
-                entry.qualifiers.clear()
 
 
 def _public(source: str) -> str:

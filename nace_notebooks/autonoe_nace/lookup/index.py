@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autonoe.errors import AutonoeError, InvalidInputError
+from autonoe_nace.lookup.entry import NOTHING, Entry, LookupAnswer
 from autonoe_nace.lookup.synonyms import Canon, SynonymSet
 from autonoe_nace.text import Banding, Preparation, RuleSet
+from autonoe_nace.text.features import feature_key
 
 if TYPE_CHECKING:
     from autonoe_nace.data import Dataset
@@ -27,62 +26,27 @@ FORMAT = 1
 MIN_SCORE = 0.8
 """Share of the evidence that one code must have before the engine answers."""
 
-_SMOOTHING = 0.5
-"""Added to the count of each value of a qualifier, so that one unseen value does not forbid."""
+RULES = ("exact", "normalised", "within")
+"""The rules in their order: the surest first."""
 
-RULES = ("exact", "normalised", "head")
+KEPT = RULES[:2]
+"""The rules that have entries of their own; ``within`` searches those of ``normalised``."""
 
+FEWEST_WORDS = 2
+"""Words of a text that is looked for within entries: one word is in too many."""
 
-@dataclass(frozen=True, slots=True)
-class LookupAnswer:
-    """What the engine says of one text.
-
-    Attributes
-    ----------
-    code : str or None
-        None when it is not sure: no entry, or several codes and nothing that tells them apart.
-    score : float
-        Share of the evidence for the best code, in [0, 1]; 0 when there is no entry.
-    rule : str
-        The rule that found the entry: ``exact``, ``normalised`` or ``head``; empty when none.
-    qualifiers : tuple of str
-        Side variables, ``column=value``, that had a say.
-    candidates : tuple of (str, float)
-        The codes of the entry with their scores, the best first.
-    """
-
-    code: str | None
-    score: float
-    rule: str
-    qualifiers: tuple[str, ...] = ()
-    candidates: tuple[tuple[str, float], ...] = ()
-
-
-_NOTHING = LookupAnswer(None, 0.0, "")
-
-
-@dataclass
-class Entry:
-    """How often each code was given to a key, and with which values of the side variables."""
-
-    codes: Counter[str] = field(default_factory=Counter)
-    qualifiers: dict[str, dict[str, Counter[str]]] = field(default_factory=dict)
-    """Column, value, code: how often. Only for keys with several codes: others need none."""
-
-    def to_list(self) -> list[Any]:
-        """Return the form in which it is written."""
-        return [dict(self.codes), self.qualifiers] if self.qualifiers else [dict(self.codes)]
+_MOST_ENTRIES = 2_000
+"""Entries that share a text's rarest word and are compared, at most; more cannot agree anyway."""
 
 
 class LookupIndex:
-    """Texts with known codes, found again exactly, normalised, or without their qualifiers.
+    """Texts with known codes, found again exactly, normalised, or within longer ones.
 
     Three rules in order; the first that finds a sure code answers. ``exact``: the same letters,
-    case and accents aside. ``normalised``: the same words after preparation and synonyms, in any
-    order. ``head``: the same words once those that only qualify ("wholesale") are left out of the
-    entry, when the text has none of them. Where an entry has several codes, the side variables
-    score them (naive Bayes with counts of that entry alone); below ``min_score`` there is no
-    answer.
+    case aside. ``normalised``: the same words after preparation and synonyms, in any order.
+    ``within``: two words or more that all stand in longer entries, when those agree on the code.
+    Where entries have several codes, the side variables score them (naive Bayes with the counts of
+    those entries alone); below ``min_score`` there is no answer.
 
     Make one with :meth:`build` or :meth:`load`.
     """
@@ -98,7 +62,14 @@ class LookupIndex:
         min_score: float = MIN_SCORE,
         bands: Mapping[str, Banding] | None = None,
         sources: Sequence[Mapping[str, Any]] = (),
+        using: Sequence[str] = RULES,
     ) -> None:
+        unknown = sorted(set(using) - set(RULES))
+        if unknown or not using:
+            raise InvalidInputError(
+                f"The look-up knows no rule {', '.join(unknown) or '(none was named)'}.",
+                hint=f"Choose among {', '.join(RULES)}.",
+            )
         self.prepare = prepare
         self.synonyms = synonyms
         self.entries = entries
@@ -107,6 +78,7 @@ class LookupIndex:
         self.min_score = min_score
         self.bands = dict(bands or {})
         self.sources = list(sources)
+        self.using = tuple(rule for rule in RULES if rule in using)
         self._canon = Canon(synonyms, prepare)
 
     @classmethod
@@ -122,6 +94,7 @@ class LookupIndex:
         level: int | None = None,
         min_score: float = MIN_SCORE,
         bands: Mapping[str, Banding] | None = None,
+        using: Sequence[str] = RULES,
     ) -> LookupIndex:
         """Return the index of ``dataset``, ``extra`` and the titles of ``nomenclature``.
 
@@ -145,11 +118,14 @@ class LookupIndex:
             In (0.5, 1].
         bands : mapping of str to Banding, optional
             How side variables that are numbers are cut.
+        using : sequence of str
+            The rules that answer. ``exact`` and ``normalised`` are right more often than
+            ``within``, which finds three times as many.
 
         Raises
         ------
         InvalidInputError
-            If ``min_score`` is out of range or no text has a code at the level.
+            If a rule is unknown, ``min_score`` is out of range or no text has a code at the level.
         """
         from autonoe_nace.lookup.build import gather_entries
 
@@ -162,27 +138,66 @@ class LookupIndex:
         index = cls(
             prepare,
             synonyms or SynonymSet(),
-            {rule: {} for rule in RULES},
+            {rule: {} for rule in KEPT},
             nomenclature=nomenclature.name,
             level=1,
             min_score=min_score,
             bands=bands,
+            using=using,
         )
         gather_entries(index, [dataset, *extra], nomenclature, titles=titles, level=level)
         return index
 
     def code(self, text: str, features: Mapping[str, str] | None = None) -> LookupAnswer:
         """Return the answer for ``text`` with its side variables."""
-        unsure = _NOTHING
-        for rule, key in self.keys(text):
-            entry = self.entries[rule].get(key)
-            if entry is None:
-                continue
-            answer = self._judge(rule, entry, features or {})
+        unsure = NOTHING
+        given = features or {}
+        known = {c: v for c in given if (v := self.value(c, given[c]))}
+        for rule, entry in self._found(text):
+            answer = entry.judge(rule, known, self.min_score)
             if answer.code is not None:
                 return answer
             unsure = unsure if unsure.rule else answer
         return unsure
+
+    def _found(self, text: str) -> Iterator[tuple[str, Entry]]:
+        """Yield (rule, entry) for each rule that finds something, the surest rule first."""
+        using = self.using
+        entry = self.entries["exact"].get(exact_form(text)) if "exact" in using else None
+        if entry is not None:
+            yield "exact", entry
+        words = frozenset(self._canon.words(self.prepare(text)))
+        entry = self.entries["normalised"].get(_bag(words)) if "normalised" in using else None
+        if entry is not None:
+            yield "normalised", entry
+        if "within" in using and len(words) >= FEWEST_WORDS:
+            entry = self._within(words)
+            if entry is not None:
+                yield "within", entry
+
+    def _within(self, words: frozenset[str]) -> Entry | None:
+        """Return the sum of the entries that hold all of ``words`` and more."""
+        postings = self._postings
+        lists = [postings.get(word, ()) for word in words]
+        fewest = min(lists, key=len)
+        if len(fewest) > _MOST_ENTRIES:
+            return None
+        found: Entry | None = None
+        for held, entry in fewest:
+            if words < held:
+                found = found or Entry()
+                found.add(entry)
+        return found
+
+    @cached_property
+    def _postings(self) -> dict[str, list[tuple[frozenset[str], Entry]]]:
+        """The normalised entries by each of their words."""
+        postings: dict[str, list[tuple[frozenset[str], Entry]]] = {}
+        for key, entry in self.entries["normalised"].items():
+            held = frozenset(key.split())
+            for word in held:
+                postings.setdefault(word, []).append((held, entry))
+        return postings
 
     def code_all(
         self, texts: Sequence[str], features: Sequence[Mapping[str, str]] | None = None
@@ -191,57 +206,16 @@ class LookupIndex:
         given: Iterable[Mapping[str, str]] = features if features is not None else [{}] * len(texts)
         return [self.code(text, row) for text, row in zip(texts, given, strict=True)]
 
-    def keys(self, text: str) -> Iterable[tuple[str, str]]:
-        """Yield (rule, key) under which ``text`` is looked up, the surest rule first."""
-        exact = exact_form(text)
-        if exact:
-            yield "exact", exact
+    def keys(self, text: str) -> dict[str, str]:
+        """Return the key under which each rule in :data:`KEPT` keeps ``text``."""
         words = self._canon.words(self.prepare(text))
-        if words:
-            yield "normalised", _bag(words)
-            if self._canon.qualifiers.isdisjoint(words):
-                yield "head", _bag(words)
-
-    def entry_keys(self, text: str) -> Iterable[tuple[str, str]]:
-        """Yield (rule, key) under which a text with a known code is kept."""
-        exact = exact_form(text)
-        if exact:
-            yield "exact", exact
-        words = self._canon.words(self.prepare(text))
-        if words:
-            yield "normalised", _bag(words)
-            head = [word for word in words if word not in self._canon.qualifiers]
-            if head and self._canon.qualifiers:
-                yield "head", _bag(head)
+        keys = {"exact": exact_form(text), "normalised": _bag(words)}
+        # A text that says nothing ("see extract") is no entry, however often it was coded.
+        return keys if words else {}
 
     def value(self, column: str, raw: str) -> str:
         """Return the form in which the values of a side variable are compared."""
-        bare = " ".join(raw.casefold().split())
-        band = self.bands.get(column)
-        return band.classify(bare) if band is not None else bare
-
-    def _judge(self, rule: str, entry: Entry, features: Mapping[str, str]) -> LookupAnswer:
-        if len(entry.codes) == 1:
-            (code,) = entry.codes
-            return LookupAnswer(code, 1.0, rule, (), ((code, 1.0),))
-        weights = {code: math.log(n) for code, n in entry.codes.items()}
-        used = []
-        for column, values in entry.qualifiers.items():
-            value = self.value(column, features.get(column, ""))
-            seen = values.get(value)
-            if not value or seen is None:
-                continue
-            used.append(f"{column}={value}")
-            for code, n in entry.codes.items():
-                share = (seen[code] + _SMOOTHING) / (n + _SMOOTHING * len(values))
-                weights[code] += math.log(share)
-        largest = max(weights.values())
-        odds = {code: math.exp(weight - largest) for code, weight in weights.items()}
-        total = sum(odds.values())
-        ranked = sorted(((c, o / total) for c, o in odds.items()), key=lambda x: (-x[1], x[0]))
-        best, score = ranked[0]
-        sure = score >= self.min_score
-        return LookupAnswer(best if sure else None, score, rule, tuple(used), tuple(ranked))
+        return feature_key(raw, self.bands.get(column))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document that travels with a model; :meth:`from_dict` reads it."""
@@ -250,6 +224,7 @@ class LookupIndex:
             "nomenclature": self.nomenclature,
             "level": self.level,
             "min_score": self.min_score,
+            "using": list(self.using),
             "preparation": self.prepare.rules.to_dict(),
             "synonyms": self.synonyms.model_dump(mode="json"),
             "bands": {name: band.model_dump(mode="json") for name, band in self.bands.items()},
@@ -308,12 +283,16 @@ class LookupIndex:
             return cls(
                 Preparation(RuleSet.from_dict(document["preparation"])),
                 SynonymSet.from_dict(document["synonyms"]),
-                {rule: _entries(document["entries"][rule]) for rule in RULES},
+                {
+                    rule: {k: Entry.of(e) for k, e in document["entries"][rule].items()}
+                    for rule in KEPT
+                },
                 nomenclature=str(document["nomenclature"]),
                 level=int(document["level"]),
                 min_score=float(document["min_score"]),
                 bands={n: Banding.model_validate(b) for n, b in document["bands"].items()},
                 sources=list(document["sources"]),
+                using=list(document["using"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise _damaged("it has not the form of an index") from error
@@ -321,23 +300,13 @@ class LookupIndex:
 
 def exact_form(text: str) -> str:
     """Return ``text`` without case and with single blanks between words."""
+    if not text.isascii():  # a lone surrogate could not be written to a file
+        text = text.encode("utf-8", "ignore").decode("utf-8")
     return " ".join(text.casefold().split())
 
 
 def _bag(words: Iterable[str]) -> str:
     return " ".join(sorted(set(words)))
-
-
-def _entries(document: Mapping[str, Any]) -> dict[str, Entry]:
-    found = {}
-    for key, (codes, *rest) in document.items():
-        entry = Entry(Counter({str(code): int(n) for code, n in codes.items()}))
-        for column, values in (rest[0] if rest else {}).items():
-            entry.qualifiers[column] = {v: Counter(counts) for v, counts in values.items()}
-        if not entry.codes or min(entry.codes.values()) < 1:
-            raise ValueError("an entry without codes")
-        found[key] = entry
-    return found
 
 
 def _damaged(what: str) -> AutonoeError:

@@ -1,4 +1,4 @@
-"""Words that mean the same, and words that only qualify: data files, applied to prepared texts."""
+"""Words and phrases that mean the same: data files, applied to prepared texts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Synonym(BaseModel):
 
 
 class SynonymSet(BaseModel):
-    """The synonyms and qualifiers of one language.
+    """The synonyms of one language.
 
     Attributes
     ----------
@@ -36,8 +36,6 @@ class SynonymSet(BaseModel):
         Raised with each change that alters an answer.
     synonyms : tuple of Synonym
         Words and phrases as people write them; the rules of preparation make them comparable.
-    qualifiers : tuple of str
-        Words that say what is done and not to what ("wholesale"); see :mod:`autonoe_nace.lookup`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,7 +43,6 @@ class SynonymSet(BaseModel):
     language: str = "und"
     version: int = Field(default=1, ge=1)
     synonyms: tuple[Synonym, ...] = ()
-    qualifiers: tuple[str, ...] = ()
 
     @classmethod
     def from_dict(cls, document: Any) -> SynonymSet:
@@ -120,9 +117,6 @@ class Canon:
         self._longest: dict[str, int] = {}
         for words in self._means:
             self._longest[words[0]] = max(self._longest.get(words[0], 0), len(words))
-        canonical = (self.words(prepare(word)) for word in synonyms.qualifiers)
-        self.qualifiers: frozenset[str] = frozenset(w for words in canonical for w in words)
-        """Words, canonical themselves, that only qualify."""
 
     def words(self, prepared: str) -> list[str]:
         """Return the words of ``prepared``, the longest phrase replaced first, left to right."""

@@ -83,7 +83,7 @@ class FeatureTokens(BaseModel):
         values: dict[str, tuple[str, ...]] = {}
         for column, given in features.items():
             band = kept.get(column)
-            counts = Counter(filter(None, (_key(value, band) for value in given)))
+            counts = Counter(filter(None, (feature_key(value, band) for value in given)))
             if len(counts) > MOST_VALUES:
                 raise InvalidInputError(
                     f"The column {column!r} has {len(counts):,} different values; a side variable "
@@ -134,7 +134,7 @@ class FeatureTokens(BaseModel):
         for column, tokens in self._known.items():
             value = features.get(column)
             if value:
-                token = tokens.get(_key(value, self.bands.get(column)))
+                token = tokens.get(feature_key(value, self.bands.get(column)))
                 if token:
                     found.append(token)
         return " ".join(found)
@@ -157,7 +157,7 @@ class FeatureTokens(BaseModel):
         return None
 
 
-def _key(value: str, band: Banding | None) -> str:
+def feature_key(value: str, band: Banding | None) -> str:
     """Return the form in which values are compared: banded, trimmed, width and case ignored."""
     bare = " ".join(unicodedata.normalize("NFKC", value).casefold().split())
     return band.classify(bare) if band is not None else bare
