@@ -8,6 +8,10 @@ import pytest
 
 from autonoe_nace.data import ateco
 from autonoe_nace.training import TrainingParams, train
+from support.doubly_coded import doubly, forward, recoded, register
+
+__all__ = ["doubly", "forward", "recoded", "register"]
+"""Fixtures of the recoding tests."""
 
 
 @pytest.fixture(scope="session")

@@ -103,13 +103,15 @@ class Correspondence:
         A code finer than the table (``01110`` of UK SIC in a table of classes) stands for the
         code above it that the table has.
         """
-        code = self.source.parse(raw)
-        if code is None:
-            code = self.source.nearest(raw)
-        while code is not None and code not in self._targets:
-            code = self.source.nodes[code].parent if code in self.source.nodes else None
-            code = code or None
-        return code
+        code = self.source.parse(raw) or self.source.nearest(raw)
+        while code and code not in self._targets and self.source.level(code) not in self._covered:
+            code = self.source.nodes[code].parent
+        return code if code in self._targets else None
+
+    @cached_property
+    def _covered(self) -> set[int]:
+        """Levels of the source codes with pairs: there, a code without one has no equivalent."""
+        return {self.source.level(code) for code in self._targets}
 
     @cached_property
     def level(self) -> tuple[int, int]:

@@ -99,7 +99,7 @@ def recode(
     folder = Folder(output)
     recipe = {
         "register": source.fingerprint,
-        "columns": asdict(plan.columns),
+        "columns": {**asdict(plan.columns), "features": list(plan.columns.features)},
         "correspondence": {"name": table.name, "sha256": table.sha256},
         "versions": {"source": table.source.name, "target": table.target.name},
         "model": model.id if model else None,
