@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from autonoe.errors import InvalidInputError, UnavailableError
 from autonoe_nace.nomenclature.build import Row, build_nodes
@@ -17,14 +18,26 @@ ISTAT = "ISTAT, Classificazione ATECO 2025, CC BY 4.0, by way of the package ate
 """The attribution that ISTAT's licence asks for."""
 
 
-def _ateco(edition: str) -> Nomenclature:
+def ateco_nodes(edition: str) -> dict[str, dict[str, Any]]:
+    """Return the entries of ATECO by code: ``code``, ``title``, ``level``, ``parent``, ``notes``.
+
+    Raises
+    ------
+    UnavailableError
+        If the package ``ateco`` is not installed.
+    """
     try:
         from ateco._load import load_nodes
     except ImportError as error:
         raise _package_missing("ateco") from error
+    nodes: dict[str, dict[str, Any]] = load_nodes(edition)
+    return nodes
+
+
+def _ateco(edition: str) -> Nomenclature:
     rows = (
         Row(node["code"], node["title"], node["level"], node.get("parent") or "")
-        for node in load_nodes(edition).values()
+        for node in ateco_nodes(edition).values()
     )
     name = f"ateco{edition}"
     attribution = ISTAT.replace("2025", edition)
