@@ -84,6 +84,16 @@ def nace() -> None:
 @click.option("--language", default="", help="Rules of preparation; that of the nomenclature.")
 @click.option("--level", type=int, help="Level of the codes to predict, 1 to 6.")
 @click.option("--titles/--no-titles", default=True, help="Learn the nomenclature's titles too.")
+@click.option(
+    "--notes",
+    metavar="F",
+    help="Explanatory notes for explanations: columns 'code', 'includes', 'excludes'.",
+)
+@click.option(
+    "--keep-texts/--no-keep-texts",
+    default=None,
+    help="Carry the training texts for explanations; by default published ones only.",
+)
 @click.option("--epoch", type=int, help="Passes over the data.")
 @click.option("--lr", type=float, help="Learning rate.")
 @click.option("--dim", type=int, help="Length of the vectors.")
@@ -103,6 +113,7 @@ def train(
     extra_text_column: str,
     extra_code_column: str,
     extra_where: tuple[str, ...],
+    notes: str | None,
     as_json: bool,
     **chosen: Any,
 ) -> None:
@@ -110,6 +121,7 @@ def train(
     from autonoe_nace.data import ateco
     from autonoe_nace.model.nace_model import check_target
     from autonoe_nace.nomenclature import load_nomenclature
+    from autonoe_nace.nomenclature.notes import load_notes
     from autonoe_nace.training import TrainingParams
     from autonoe_nace.training import train as train_model
 
@@ -129,8 +141,10 @@ def train(
     parts = [
         read_labelled(f"extra {uri}", uri, tree, beside, language=params.language) for uri in extra
     ]
+    notes = notes or (_DEFAULT_NOMENCLATURE if data is None else None)
+    book = load_notes(notes, tree, language=params.language or tree.language) if notes else None
     with ProgressBar() as bar:
-        model = train_model(labelled, params, tree, extra=parts, progress=bar)
+        model = train_model(labelled, params, tree, extra=parts, notes=book, progress=bar)
     folder = model.save(output)
     if as_json:
         print_json(

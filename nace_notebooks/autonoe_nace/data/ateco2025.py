@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from autonoe_nace.data.dataset import Dataset, examine
@@ -41,9 +42,10 @@ def ateco() -> Dataset:
         for text, raw in _texts(node)
         if (code := nomenclature.ancestor(nomenclature.parse(raw) or "", CLASS))
     )
-    return examine(
+    data = examine(
         [text for text, _ in pairs], [code for _, code in pairs], nomenclature, source=ISTAT
     )
+    return replace(data, public=True)
 
 
 def _texts(node: dict[str, Any]) -> Iterator[tuple[str, str]]:

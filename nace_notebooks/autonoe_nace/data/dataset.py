@@ -106,6 +106,8 @@ class Dataset:
     features : mapping of str to tuple of str
         Side variables by column name, one value a row in the order of ``texts``; ``""`` where the
         source has none. Empty when no column was asked for.
+    public : bool
+        Whether the texts are published reference material: a model may keep and show them.
     """
 
     texts: tuple[str, ...]
@@ -115,6 +117,7 @@ class Dataset:
     report: DataReport
     source: str = ""
     features: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    public: bool = False
 
     def __len__(self) -> int:
         """Return the number of labelled texts."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autonoe.errors import InvalidInputError
+from autonoe_nace.model.answers import Candidate
 from autonoe_nace.model.ensemble import FASTTEXT
 from autonoe_nace.model.explain_fasttext import FastTextFeatures, Kind, Summand
 from autonoe_nace.model.explain_linear import linear_summands
@@ -82,11 +83,11 @@ class Explainer:
                 "The text holds no usable word; there is nothing to explain.",
                 hint="Give a text that says what is done, made or sold.",
             )
-        answer = model.predict([text], 1, features=rows)[0]
+        answer = model.predict([text], 2, features=rows)[0]
         scores = {name: found[0] for name, found in model.ensemble.scores([prepared]).items()}
         weights = {name: self._weight(name) for name in scores}
         logits = sum(scores[name].astype(np.float64) * weights[name] for name in scores)
-        one, other = self._codes(prepared, answer.candidates[0].code, code, against)
+        one, other = self._codes(prepared, answer.candidates, code, against)
         columns = [self._strongest(chosen, np.asarray(logits)) for chosen, _ in (one, other)]
         first, second = columns
         parts = {
@@ -127,16 +128,19 @@ class Explainer:
         return self._texts.nearest(prepared, n) if self._texts else ()
 
     def note(self, code: str, prepared: str = "") -> str:
-        """Return what the note of ``code``, or of the class above it, says about a text."""
+        """Return what the note of ``code``, or of a code that says the same, says about a text."""
         if self._notes is None and NOTES_FILE in self._model.manifest.files:
             self._notes = NotesBook.load(self._model.folder)
         if self._notes is None:
             return ""
-        tree = self._model.nomenclature
-        for level in sorted((n for n in tree.levels if n <= tree.level(code)), reverse=True):
-            above = tree.ancestor(code, level)
-            if above in self._notes.notes and level >= min(_CLASS, tree.level(code)):
-                return self._notes.excerpt(above, prepared, self._model.prepare)
+        tree, notes = self._model.nomenclature, self._notes.notes
+        level = tree.level(code)
+        above = [tree.ancestor(code, n) for n in reversed(tree.levels) if _CLASS <= n < level]
+        # a code with a single one under it means the same as that one
+        below = [only[0] for n in tree.levels if len(only := tree.descendants(code, n)) == 1]
+        for known in (code, *above, *below):
+            if known in notes:
+                return self._notes.excerpt(known, prepared, self._model.prepare)
         return ""
 
     def _weight(self, part: str) -> float:
@@ -144,10 +148,18 @@ class Explainer:
         return calibration.weights.get(part, 1.0) / calibration.temperature
 
     def _codes(
-        self, prepared: str, best: str, code: str | None, against: str | None
+        self,
+        prepared: str,
+        candidates: Sequence[Candidate],
+        code: str | None,
+        against: str | None,
     ) -> tuple[tuple[str, float], tuple[str, float]]:
         """Return the two codes with their probabilities; both of one level."""
         tree = self._model.nomenclature
+        if code is None and against is None and len(candidates) > 1:
+            one, other = candidates[:2]
+            return (one.code, one.probability), (other.code, other.probability)
+        best = candidates[0].code
         wanted = [self._known(given) for given in (code, against) if given]
         levels = {tree.level(found) for found in wanted} or {tree.level(best)}
         if len(levels) > 1:

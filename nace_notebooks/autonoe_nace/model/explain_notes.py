@@ -3,37 +3,25 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from autonoe_nace.model.manifest import damaged
+from autonoe_nace.nomenclature.notes import PARTS, Note, items
 from autonoe_nace.text import Preparation
 
 NOTES_FILE = "notes.json"
 """Optional file of a model folder: code to ``{"includes", "includes_also", "excludes"}``."""
 
-MOST_SENTENCES = 3
-_KINDS = ("includes", "includes_also", "excludes")
+MOST_ITEMS = 3
 _LEAD = {"includes": "", "includes_also": "Also: ", "excludes": "Not here: "}
-_PIECES = re.compile(r"\s*(?:\n+|;|(?<=[.!?])\s+(?=[A-ZÀ-Þ])|(?:^|\s)[-–•*]\s+)\s*")  # noqa: RUF001
 _MAX_CHARACTERS = 600
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """The explanatory note of one code."""
-
-    includes: str = ""
-    includes_also: str = ""
-    excludes: str = ""
 
 
 def write_notes(folder: Path, notes: Mapping[str, Note]) -> str:
     """Write the notes that the model of ``folder`` carries, and return the file's name."""
     document = {
-        code: {kind: getattr(note, kind) for kind in _KINDS if getattr(note, kind)}
+        code: {part: getattr(note, part) for part in PARTS if getattr(note, part)}
         for code, note in sorted(notes.items())
     }
     (folder / NOTES_FILE).write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
@@ -51,6 +39,7 @@ class NotesBook:
 
     def __init__(self, notes: Mapping[str, Note]) -> None:
         self.notes = dict(notes)
+        self._known: dict[str, list[tuple[str, str, frozenset[str]]]] = {}
 
     @classmethod
     def load(cls, folder: Path) -> NotesBook:
@@ -64,7 +53,7 @@ class NotesBook:
         try:
             document = json.loads((folder / NOTES_FILE).read_text(encoding="utf-8"))
             notes = {
-                str(code): Note(**{kind: str(found.get(kind, "")) for kind in _KINDS})
+                str(code): Note(**{part: str(found.get(part, "")) for part in PARTS})
                 for code, found in document.items()
             }
         except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
@@ -88,22 +77,23 @@ class NotesBook:
         str
             At most three items and 600 characters, exclusions marked; empty without a note.
         """
-        note = self.notes.get(code)
-        if note is None:
-            return ""
-        items = [
-            (kind, item)
-            for kind in _KINDS
-            for item in _PIECES.split(getattr(note, kind).strip())
-            if item and not item.isspace()
-        ]
-        words = set(prepared.split())
-        if words and prepare is not None:
-            shared = [len(words & set(prepare(item).split())) for _, item in items]
-            chosen = sorted(range(len(items)), key=lambda i: (-shared[i], i))[:MOST_SENTENCES]
-            found = [items[i] for i in sorted(chosen) if shared[i]]
-        else:
-            found = []
-        found = found or items[:MOST_SENTENCES]
-        text = "; ".join(_LEAD[kind] + item.rstrip(" ;.:") for kind, item in found)
-        return text if len(text) <= _MAX_CHARACTERS else text[: _MAX_CHARACTERS - 1] + "…"
+        said = self._said(code, prepare)
+        words = frozenset(prepared.split())
+        shared = [len(words & known) for _, _, known in said]
+        chosen = sorted(range(len(said)), key=lambda i: (-shared[i], i))[:MOST_ITEMS]
+        found = [i for i in sorted(chosen) if shared[i]] or range(min(MOST_ITEMS, len(said)))
+        text = "; ".join(_LEAD[said[i][0]] + said[i][1] for i in found)
+        return text if len(text) <= _MAX_CHARACTERS else text[: _MAX_CHARACTERS - 1] + "\u2026"
+
+    def _said(
+        self, code: str, prepare: Preparation | None
+    ) -> list[tuple[str, str, frozenset[str]]]:
+        """Return part, item and the item's prepared words of a note; found once for each code."""
+        if code not in self._known:
+            note = self.notes.get(code, Note())
+            self._known[code] = [
+                (part, item, frozenset(prepare(item).split() if prepare else ()))
+                for part in PARTS
+                for item in items(getattr(note, part))
+            ]
+        return self._known[code]

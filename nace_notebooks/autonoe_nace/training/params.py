@@ -43,6 +43,9 @@ class TrainingParams(BaseModel):
         Rules of preparation; empty takes the language of the nomenclature.
     titles : bool
         Whether the nomenclature's titles (class and below) are learned too.
+    keep_texts : bool or None
+        Whether the model carries its training texts, so that explanations can show those most like
+        a text. None keeps published reference material only: titles, and data sets marked public.
     calibration_share : float
         Part of the texts that a calibrating model does not see; 0 for no calibration.
     calibration_rounds : int or None
@@ -73,6 +76,7 @@ class TrainingParams(BaseModel):
     level: int | None = Field(default=None, ge=1, le=6)
     language: str = ""
     titles: bool = True
+    keep_texts: bool | None = None
     calibration_share: float = Field(default=0.15, ge=0, le=0.5)
     calibration_rounds: int | None = Field(default=None, ge=1, le=10)
     linear: bool | None = None

@@ -17,12 +17,14 @@ from autonoe_nace.model.hierarchy import Hierarchy
 from autonoe_nace.model.manifest import MODEL_FILE, Calibration
 from autonoe_nace.model.scores import Scorer
 from autonoe_nace.nomenclature import Nomenclature
+from autonoe_nace.nomenclature.notes import Note
 from autonoe_nace.splitting import near_duplicate_groups
 from autonoe_nace.text import Banding, FeatureTokens, Preparation, load_rules, rules_for
 from autonoe_nace.training.assemble import assemble
 from autonoe_nace.training.calibrate import choose_temperature, choose_weights
 from autonoe_nace.training.fit import fit
 from autonoe_nace.training.held_out import Round, judge, split
+from autonoe_nace.training.keep import keep_for_explanations
 from autonoe_nace.training.linear import fit_parts
 from autonoe_nace.training.material import Material, gather
 from autonoe_nace.training.params import TrainingParams
@@ -53,6 +55,7 @@ def train(
     *,
     extra: Sequence[Dataset] = (),
     bands: Mapping[str, Banding] | None = None,
+    notes: Mapping[str, Note] | None = None,
     progress: Progress = _quiet,
 ) -> NaceModel:
     """Return a calibrated model of ``data``.
@@ -71,6 +74,9 @@ def train(
         More material, such as explanatory notes; never used to judge or to calibrate.
     bands : mapping of str to Banding, optional
         How side variables that are numbers are cut into classes, by column.
+    notes : mapping of str to Note, optional
+        Explanatory notes by code that travel with the model for its explanations. They are not
+        learned: for that, give their sentences as ``extra``.
     progress : Progress
         Called with the stage and its share done.
 
@@ -94,6 +100,7 @@ def train(
         )
     _learn(material.samples, params, folder, progress, "")
     progress("finishing", 0.0)
+    keep_for_explanations(folder, data, extra, nomenclature, params, notes)
     model = assemble(
         folder,
         nomenclature=nomenclature,
