@@ -136,10 +136,13 @@ def observe(
     ancestor = model.nomenclature.ancestor
     levels = [n for n in model.nomenclature.levels if n <= model.manifest.level]
     truth = {n: [ancestor(code, n) if code else None for code in parsed] for n in levels}
+    features = data.feature_rows() if data.features else None
     books = {level: _Book(level) for level in levels if any(truth[level])}
     for start in range(0, len(data), _BLOCK):
         part = slice(start, start + _BLOCK)
-        texts = _prepared(model, data, part) if not prepared else data.texts[part]
+        texts: Sequence[str] = data.texts[part]
+        if not prepared:
+            texts = model.prepare.all(texts, features[part] if features else None)
         probabilities = model.probabilities(texts)
         for level, book in books.items():
             codes, rolled = model.roll_up(probabilities, level)
@@ -174,10 +177,6 @@ def check_weights(weights: Sequence[float] | None, n: int) -> Floats:
             hint="A weight is the inverse of the text's probability to be in the sample.",
         )
     return found
-
-
-def _prepared(model: NaceModel, data: Dataset, part: slice) -> Sequence[str]:
-    return model.prepare.all(data.texts[part])
 
 
 class _Book:
