@@ -99,9 +99,8 @@ def run_all(page: Page, done: Locator, *, timeout_s: float) -> None:
     cell runs again.
     """
     question = page.get_by_role("dialog").filter(has_text="Select Kernel")
-    page.add_locator_handler(
-        question, lambda dialog: dialog.get_by_role("button", name="Select", exact=True).click()
-    )
+    # By its class: the button reads "Select", and calls itself "Select Kernel" to a screen reader.
+    page.add_locator_handler(question, lambda dialog: dialog.locator(".jp-mod-accept").click())
     prompts = page.locator(
         ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell .jp-InputArea-prompt"
     )
