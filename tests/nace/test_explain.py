@@ -118,6 +118,23 @@ def test_what_cannot_be_explained_is_said(
         model.explain(text, **codes)
 
 
+def test_a_code_that_was_never_learned_cannot_be_explained(model: NaceModel) -> None:
+    unknown = next(c for c in model.nomenclature.at_level(4) if c not in model.codes)
+    for asked in ({"code": unknown}, {"against": unknown}):
+        with pytest.raises(InvalidInputError, match="cannot answer"):
+            model.explain("coltivazione di riso", **asked)
+
+
+def test_the_full_model_shows_the_share_of_each_part(model: NaceModel) -> None:
+    found = model.explain("coltivazione di riso", top=None)
+    assert set(found.parts) == set(model.ensemble.parts)
+    assert len(found.parts) in {1, 3}
+    if len(found.parts) == 3:
+        share = [c.value for c in found.contributions if c.kind == "neighbours"]
+        assert share == [found.parts["neighbours"]]
+        assert "neighbours" in str(found)
+
+
 def test_it_is_quick_enough_for_a_queue(model: NaceModel) -> None:
     text = "commercio al dettaglio di calzature e accessori in esercizi specializzati"
     model.explain(text)

@@ -170,8 +170,8 @@ class Explainer:
         codes, values = self._model.roll_up(self._model.probabilities([prepared]), level)
         row = dict(zip(codes, map(float, values[0]), strict=True))
         first = self._known(code) if code else (tree.ancestor(best, level) or best)
-        if first not in row:
-            first = max(row, key=lambda c: row[c])
+        if first not in row and not code:
+            first = max(row, key=lambda c: row[c])  # the model's level lies below a gap in the tree
         second = self._known(against) if against else ""
         if not second:
             second = max((c for c in row if c != first), key=lambda c: row[c])
