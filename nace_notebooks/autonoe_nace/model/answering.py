@@ -64,7 +64,7 @@ def answer(
         sets = _sets(model, probabilities, asked.least, asked.level)
     fallbacks: Sequence[Candidate | None] = [None] * size
     if asked.fallback_at is not None:
-        fallbacks = _fallbacks(model, probabilities, asked.level, asked.fallback_at)
+        fallbacks = _fallbacks(model, probabilities, asked, candidates, confidences)
     return list(map(Prediction, candidates, confidences, prepared, fallbacks, sets))
 
 
@@ -80,12 +80,15 @@ def _ranked(probabilities: Floats, k: int) -> tuple[NDArray[np.intp], Floats]:
     """Return the columns of the ``k`` largest values of each row, and the values."""
     k = min(k, probabilities.shape[1])
     if k < probabilities.shape[1]:
-        few = np.sort(np.argpartition(-probabilities, k - 1, axis=1)[:, :k], axis=1)
+        few = np.argpartition(-probabilities, k - 1, axis=1)[:, :k]
+        few.sort(axis=1)
     else:
         few = np.broadcast_to(np.arange(k), probabilities.shape).copy()
-    values = np.take_along_axis(probabilities, few, axis=1)
+    # plain indices: numpy's take_along_axis spends longer on its checks than on one text
+    rows = np.arange(len(probabilities))[:, None]
+    values = probabilities[rows, few]
     order = np.argsort(-values, axis=1, kind="stable")
-    return np.take_along_axis(few, order, axis=1), np.take_along_axis(values, order, axis=1)
+    return few[rows, order], values[rows, order]
 
 
 def _confidence(values: Floats) -> NDArray[np.float64]:
@@ -117,22 +120,32 @@ def _sets(
 
 
 def _fallbacks(
-    model: NaceModel, probabilities: Floats, level: int, wanted: float
+    model: NaceModel,
+    probabilities: Floats,
+    asked: Asked,
+    first: Sequence[tuple[Candidate, ...]],
+    confidences: Sequence[float],
 ) -> list[Candidate | None]:
-    """Return for each row the best code of the deepest level whose confidence is ``wanted``."""
-    out: list[Candidate | None] = [None] * len(probabilities)
-    open_rows = np.arange(len(probabilities))
-    for n in sorted((n for n in model.nomenclature.levels if n <= level), reverse=True):
-        if not len(open_rows):
-            break
-        codes, rolled = model.roll_up(probabilities[open_rows], n)
-        if not codes:
-            continue
-        order, values = _ranked(rolled, 2)
-        sure = _confidence(values) >= wanted
-        titles = model.titles(n)
-        for place in np.flatnonzero(sure).tolist():
-            j = order[place, 0]
-            out[open_rows[place]] = Candidate(codes[j], titles[j], float(values[place, 0]), n)
-        open_rows = open_rows[~sure]
+    """Return for each row the best code of the deepest level whose confidence is high enough.
+
+    At the level that was asked for that is the first candidate, ranked already.
+    """
+    wanted = asked.fallback_at
+    assert wanted is not None  # noqa: S101  the caller checked
+    out = [
+        found[0] if confidence >= wanted else None
+        for found, confidence in zip(first, confidences, strict=True)
+    ]
+    rows = [place for place, found in enumerate(out) if found is None]
+    above = model.levels_above(asked.level)
+    if not rows or not above.levels:
+        return out
+    there = probabilities if len(rows) == len(out) else probabilities[rows]
+    places, sums, leads = above.best(there)
+    sure = leads >= wanted
+    title = model.nomenclature.title
+    for i in np.flatnonzero(sure.any(axis=1)).tolist():
+        n = int(sure[i].argmax())
+        code = above.codes[places[i, n]]
+        out[rows[i]] = Candidate(code, title(code), float(sums[i, n]), above.levels[n])
     return out

@@ -23,7 +23,7 @@ from autonoe_nace.model.ensemble import Ensemble
 from autonoe_nace.model.explain import Explainer
 from autonoe_nace.model.explain_result import Explanation
 from autonoe_nace.model.explain_texts import NearText
-from autonoe_nace.model.hierarchy import Hierarchy
+from autonoe_nace.model.hierarchy import Hierarchy, LevelsAbove
 from autonoe_nace.model.manifest import (
     CONFORMAL_FILE,
     MANIFEST_FILE,
@@ -165,6 +165,10 @@ class NaceModel:
         if level == self.manifest.level:
             return self.codes, probabilities
         return self._hierarchy.roll_up(probabilities, level)
+
+    def levels_above(self, level: int) -> LevelsAbove:
+        """Return the sums of all levels above ``level``, for fallbacks."""
+        return self._hierarchy.levels_above(level)
 
     def predict(
         self,
