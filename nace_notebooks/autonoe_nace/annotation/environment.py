@@ -23,7 +23,11 @@ EMPTY_DATABASE = "empty.sqlite3"
 _READY = ".complete"
 _INSTALL_TIMEOUT_S = 1_800
 _MIGRATE_TIMEOUT_S = 600
-_PIP_TO_UV = {"index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "cert": "SSL_CERT_FILE"}
+_PIP_TO_UV = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "cert": "SSL_CERT_FILE",
+}
 
 Say = Callable[[str], None]
 

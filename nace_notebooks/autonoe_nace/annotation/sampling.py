@@ -197,7 +197,9 @@ def order(seed: int, *names: object) -> str:
 def _sections(db: duckdb.DuckDBPyConnection, nomenclature: Nomenclature) -> pa.Table:
     codes = [str(row[0]) for row in db.execute("SELECT DISTINCT code FROM frame").fetchall()]
     sections = [nomenclature.ancestor(code, 1) or "" for code in codes]
-    return pa.table({"code": pa.array(codes, pa.string()), "section": pa.array(sections, pa.string())})
+    return pa.table(
+        {"code": pa.array(codes, pa.string()), "section": pa.array(sections, pa.string())}
+    )
 
 
 def _table(found: tuple[Stratum, ...], design: Design) -> pa.Table:
@@ -217,6 +219,6 @@ def _refuse_pseudonyms(rows: pa.Table) -> None:
     hidden = sum(text.startswith(PSEUDONYM) for text in rows["text"].to_pylist())
     if hidden:
         raise InvalidInputError(
-            f"{hidden:,} of {rows.num_rows:,} texts were logged as pseudonyms: nobody can code them.",
+            f"{hidden:,} of {rows.num_rows:,} texts are pseudonyms: nobody can code them.",
             hint="Give a deployment that logs texts, with --deployment.",
         )

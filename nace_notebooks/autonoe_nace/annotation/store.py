@@ -1,8 +1,8 @@
 """Where samples, single codings and the gold standard lie: Parquet files, replaced whole.
 
-    samples/<round>.parquet     what was drawn, with probabilities and the model's answers
-    codings/<round>.parquet     what each person said about each text
-    gold/<round>.parquet        one final label for each text that has one; the dashboard reads it
+samples/<round>.parquet     what was drawn, with probabilities and the model's answers
+codings/<round>.parquet     what each person said about each text
+gold/<round>.parquet        one final label for each text that has one; the dashboard reads it
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import Any
 from projects.mixins import ProjectMixin as _OpenProject
 
 
-class ProjectMixin(_OpenProject):  # type: ignore[misc]  Label Studio publishes no types
+class ProjectMixin(_OpenProject):  # type: ignore[misc]  # no types there
     """A project that only its own organisation may touch."""
 
     def has_permission(self, user: Any) -> bool:
