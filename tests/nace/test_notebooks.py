@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import jupytext
@@ -20,6 +21,7 @@ from autonoe.embedded.jupyter_paths import jupyter_paths
 from autonoe_nace import notebooks, tracking
 from autonoe_nace.logs.place import deployment_uri
 from autonoe_nace.monitoring import PredictionStatistics
+from autonoe_nace.recoding.recoded import RecodedRegister
 from support.platform import Platform
 
 NAMES = [
@@ -27,6 +29,7 @@ NAMES = [
     "02-train-and-track",
     "03-register-and-serve",
     "04-monitor",
+    "11-new-classification",
     "dashboard",
 ]
 MAX_LINES = 10
@@ -129,12 +132,9 @@ def _said(notebook: nbformat.NotebookNode) -> str:
     return "\n".join(parts)
 
 
-@pytest.mark.platform
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_every_notebook_runs_to_its_end_and_leaves_its_result(
-    platform: Platform, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def lab(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give the notebooks as they lie in a person's home, in an environment such as a kernel's."""
     settings = AgentSettings.for_account(platform.layout, platform.owner)
     home = platform.layout.home(platform.owner)
     kernel = {**settings.environment(), **jupyter_paths(), "HOME": str(home)}
@@ -142,36 +142,55 @@ def test_every_notebook_runs_to_its_end_and_leaves_its_result(
         monkeypatch.setenv(name, value)
     folder = home / "test-notebooks" / "nace"
     notebooks.install(folder)
-    api = "nb-test"
     with session(settings, home=home):
-        try:
-            said = _said(_run(folder / "01-explore.ipynb", "rows = 600"))
-            assert "rows used" in said
-            assert f"s3://{os.environ['AWS_BUCKET_NAME']}/nace/data/texts.parquet" in said
+        yield folder
 
-            said = _said(_run(folder / "02-train-and-track.ipynb", "rows = 600\nepochs = 5"))
-            run = tracking.last_run()
-            assert run.run_id in said
-            assert run.model_id in said
 
-            send = f"name = {api!r}\ntexts_to_send = 60\nthreshold = 0.0"
-            called = _run(folder / "03-register-and-serve.ipynb", send)
-            said = _said(called)
-            assert run.model_sha256 in said
-            assert "100.0% of 59 texts" in said
-            key_shown = re.search(r"ank_[\w-]{20,}", json.dumps(called))
-            assert key_shown is None, "the key went into the notebook"
-            assert backend().get(api).state == "ready"
+@pytest.mark.platform
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_new_classification_is_coded_recoded_and_counted(lab: Path) -> None:
+    run = _run(lab / "11-new-classification.ipynb", "rows = 1500\nepochs = 5\nthreshold = 0.3")
+    said = _said(run)
+    assert "target codes without any pair: 3: 46.89" in said
+    assert "pairs contradict the table" in said
+    register = RecodedRegister(f"s3://{os.environ['AWS_BUCKET_NAME']}/nace/recoding/recoded")
+    status = register.summary()["by_status"]
+    assert {"table", "model", "review", "person"} == set(status)
 
-            said = _said(_run(folder / "04-monitor.ipynb", f"name = {api!r}"))
-            statistics = PredictionStatistics(deployment_uri(api))
-            day = statistics.per_day()[-1]
-            assert int(day["errors"]) >= 1
-            assert (
-                f"{sum(int(d['predictions']) for d in statistics.per_day()):,} predictions" in said
-            )
 
-            shown = _run(folder / "dashboard.ipynb", "threshold = 0.5")
-            assert "VBox" in _said(shown)
-        finally:
-            backend().undeploy(api)
+@pytest.mark.platform
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_every_notebook_runs_to_its_end_and_leaves_its_result(lab: Path) -> None:
+    folder = lab
+    api = "nb-test"
+    try:
+        said = _said(_run(folder / "01-explore.ipynb", "rows = 600"))
+        assert "rows used" in said
+        assert f"s3://{os.environ['AWS_BUCKET_NAME']}/nace/data/texts.parquet" in said
+
+        said = _said(_run(folder / "02-train-and-track.ipynb", "rows = 600\nepochs = 5"))
+        run = tracking.last_run()
+        assert run.run_id in said
+        assert run.model_id in said
+
+        send = f"name = {api!r}\ntexts_to_send = 60\nthreshold = 0.0"
+        called = _run(folder / "03-register-and-serve.ipynb", send)
+        said = _said(called)
+        assert run.model_sha256 in said
+        assert "100.0% of 59 texts" in said
+        key_shown = re.search(r"ank_[\w-]{20,}", json.dumps(called))
+        assert key_shown is None, "the key went into the notebook"
+        assert backend().get(api).state == "ready"
+
+        said = _said(_run(folder / "04-monitor.ipynb", f"name = {api!r}"))
+        statistics = PredictionStatistics(deployment_uri(api))
+        day = statistics.per_day()[-1]
+        assert int(day["errors"]) >= 1
+        assert f"{sum(int(d['predictions']) for d in statistics.per_day()):,} predictions" in said
+
+        shown = _run(folder / "dashboard.ipynb", "threshold = 0.5")
+        assert "VBox" in _said(shown)
+    finally:
+        backend().undeploy(api)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from autonoe.errors import InvalidInputError
+from autonoe_nace.data.ateco2022 import ateco2022
 from autonoe_nace.data.conditions import Condition
 from autonoe_nace.nomenclature import load_nomenclature
 from autonoe_nace.recoding import Correspondence, Relation, load_correspondence
@@ -195,3 +196,17 @@ def test_the_hash_depends_on_the_pairs_and_not_on_their_order() -> None:
     one, other = (Correspondence("t", tree, tree, links) for links in (pairs, pairs[::-1]))
     assert one.sha256 == other.sha256
     assert one.sha256 != Correspondence("t", tree, tree, pairs[:1]).sha256
+
+
+def test_the_texts_of_the_old_version_come_with_its_classes() -> None:
+    data = ateco2022()
+    assert len(set(data.codes)) == 615
+    assert {data.nomenclature.level(code) for code in data.codes} == {4}
+    assert not data.report.findings.get("unknown_code")
+    labelled = dict(zip(data.texts, data.codes, strict=True))
+    # below "sono escluse" a bullet belongs to the class that it names
+    assert labelled["produzione di paste alimentari"] == "10.73"
+    assert labelled["produzione di pane, panini, cialde eccetera"] == "10.71"
+    assert (
+        "attività sanitarie svolte da organizzazioni religiose, cfr. divisione 86" not in labelled
+    )
