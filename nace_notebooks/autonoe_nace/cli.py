@@ -11,7 +11,13 @@ import click
 
 from autonoe.cli import print_json
 from autonoe.errors import InvalidInputError
-from autonoe_nace.cli_data import Columns, data_columns, read_labelled, report
+from autonoe_nace.cli_data import (
+    Columns,
+    data_columns,
+    read_class_text_files,
+    read_labelled,
+    report,
+)
 from autonoe_nace.cli_progress import ProgressBar
 
 _ELSEWHERE = {
@@ -24,13 +30,18 @@ _ELSEWHERE = {
     "threshold": "autonoe_nace.evaluation.cli:threshold",
     "search": "autonoe_nace.search.cli:search",
     "lookup": "autonoe_nace.lookup.cli:lookup",
+    "class-texts": "autonoe_nace.data.cli:class_texts",
+    "duplicates": "autonoe_nace.data.cli:duplicates",
     "rules": "autonoe_nace.data.rules_cli:rules",
+    "split": "autonoe_nace.data.cli:split",
     "explain": "autonoe_nace.model.explain_cli:explain",
     "models": "autonoe_nace.registry.cli:models",
     "replay": "autonoe_nace.replay.cli:replay",
     "dual": "autonoe_nace.recoding.cli:dual",
     "recode": "autonoe_nace.recoding.cli:recode",
     "series": "autonoe_nace.recoding.cli:series",
+    "annotate": "autonoe_nace.annotation.cli:annotate",
+    "retrain": "autonoe_nace.retraining.cli:retrain",
 }
 _DEFAULT_NOMENCLATURE = "ateco2025"
 
@@ -81,6 +92,20 @@ def nace() -> None:
     metavar="COLUMN=VALUE",
     help="Take only these rows of --extra, for example lang=en.",
 )
+@click.option(
+    "--class-texts",
+    multiple=True,
+    metavar="ateco2025|F",
+    help="Titles and notes to learn from too; see `autonoe nace class-texts`.",
+)
+@click.option(
+    "--class-text-kind",
+    multiple=True,
+    help="title, include, include_also, exclude_ref; all by default.",
+)
+@click.option(
+    "--bands", metavar="NAME|FILE", help="Classes of side variables that are numbers, as data."
+)
 @click.option("--language", default="", help="Rules of preparation; that of the nomenclature.")
 @click.option("--level", type=int, help="Level of the codes to predict, 1 to 6.")
 @click.option("--titles/--no-titles", default=True, help="Learn the nomenclature's titles too.")
@@ -113,6 +138,9 @@ def train(
     extra_text_column: str,
     extra_code_column: str,
     extra_where: tuple[str, ...],
+    class_texts: tuple[str, ...],
+    class_text_kind: tuple[str, ...],
+    bands: str | None,
     notes: str | None,
     as_json: bool,
     **chosen: Any,
@@ -122,6 +150,7 @@ def train(
     from autonoe_nace.model.nace_model import check_target
     from autonoe_nace.nomenclature import load_nomenclature
     from autonoe_nace.nomenclature.notes import load_notes
+    from autonoe_nace.text import load_bands
     from autonoe_nace.training import TrainingParams
     from autonoe_nace.training import train as train_model
 
@@ -141,10 +170,14 @@ def train(
     parts = [
         read_labelled(f"extra {uri}", uri, tree, beside, language=params.language) for uri in extra
     ]
+    parts += read_class_text_files(class_texts, tree, class_text_kind, language=params.language)
     notes = notes or (_DEFAULT_NOMENCLATURE if data is None else None)
     book = load_notes(notes, tree, language=params.language or tree.language) if notes else None
+    cut = load_bands(bands) if bands else None
     with ProgressBar() as bar:
-        model = train_model(labelled, params, tree, extra=parts, notes=book, progress=bar)
+        model = train_model(
+            labelled, params, tree, extra=parts, notes=book, bands=cut, progress=bar
+        )
     folder = model.save(output)
     if as_json:
         print_json(

@@ -98,6 +98,20 @@ def read_labelled(
     return data
 
 
+def read_class_text_files(
+    sources: Sequence[str], tree: Nomenclature, kinds: Sequence[str], *, language: str = ""
+) -> list[Dataset]:
+    """Read class texts (all kinds when none is named) and say on stderr what was odd about them."""
+    from autonoe_nace.data.class_texts import KINDS, read_class_texts
+
+    found = []
+    for source in sources:
+        data = read_class_texts(source, nomenclature=tree, kinds=kinds or KINDS, language=language)
+        report(f"class texts {source}", data)
+        found.append(data)
+    return found
+
+
 def report(name: str, data: Dataset) -> None:
     """Say on stderr what was odd about ``data``."""
     for line in data.report.lines():

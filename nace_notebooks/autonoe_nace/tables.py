@@ -1,18 +1,21 @@
-"""Columns of text from a CSV or Parquet file, local or on S3, with what was odd about it."""
+"""Columns of text from and to CSV or Parquet files, local or on S3, with what was odd."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from autonoe.errors import AutonoeError, InvalidInputError, NotFoundError, UnavailableError
 
 TIMEOUT_S = 30
 """Limit of each connection and each read from the object store, in seconds."""
+
+_T = TypeVar("_T")
 
 _PARQUET_MAGIC = b"PAR1"
 _MAX_FIELD = 10_000_000
@@ -90,6 +93,14 @@ def _read_bytes(uri: str) -> bytes:
 
 
 def _read_s3(uri: str) -> bytes:
+    return _on_s3(uri, "read", lambda store: bytes(store.cat_file(uri)))
+
+
+def _write_s3(uri: str, content: bytes) -> None:
+    _on_s3(uri, "write", lambda store: store.pipe_file(uri, content))
+
+
+def _on_s3(uri: str, verb: str, action: Callable[[Any], _T]) -> _T:
     import s3fs
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -99,21 +110,20 @@ def _read_s3(uri: str) -> bytes:
         "retries": {"mode": "standard", "max_attempts": 2},
     }
     try:
-        store = s3fs.S3FileSystem(config_kwargs=limits, skip_instance_cache=True)
-        return bytes(store.cat_file(uri))
+        return action(s3fs.S3FileSystem(config_kwargs=limits, skip_instance_cache=True))
     except FileNotFoundError as error:
         raise NotFoundError(
             f"There is no object {uri}, or it is not yours to see.", hint="Check the address."
         ) from error
     except PermissionError as error:
         raise AutonoeError(
-            f"The object store refuses to read {uri}.",
+            f"The object store refuses to {verb} {uri}.",
             hint="Check whose bucket it is; `autonoe credentials status` shows who you are.",
             code="forbidden",
         ) from error
     except (BotoCoreError, ClientError, OSError, TimeoutError) as error:
         raise UnavailableError(
-            f"The object store did not deliver {uri} ({type(error).__name__}).",
+            f"The object store did not {verb} {uri} ({type(error).__name__}).",
             hint="Check with `autonoe status` that it runs, and that credentials are set.",
         ) from error
 
@@ -211,3 +221,51 @@ def _choose(names: Sequence[str], wanted: Sequence[str] | None, uri: str) -> lis
             code="unknown_column",
         )
     return chosen
+
+
+def write_columns(uri: str, columns: Mapping[str, Sequence[str]]) -> None:
+    """Write ``columns`` as text to ``uri``: Parquet when it ends in ``.parquet``, CSV otherwise.
+
+    Parameters
+    ----------
+    uri : str
+        Path, or ``s3://bucket/key`` written with the credentials of the environment. A local file
+        is written beside and renamed, so that nobody reads half of it.
+    columns : mapping of str to sequence of str
+        Of equal length.
+
+    Raises
+    ------
+    InvalidInputError, AutonoeError
+        If the folder does not exist, or the store refuses or does not answer.
+    """
+    content = _as_parquet(columns) if uri.endswith(".parquet") else _as_csv(columns)
+    if uri.startswith("s3://"):
+        _write_s3(uri, content)
+        return
+    target = Path(uri)
+    try:
+        with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
+            file.write(content)
+        Path(file.name).replace(target)
+    except OSError as error:
+        raise InvalidInputError(
+            f"The file {uri} cannot be written: {error.strerror}.", hint="Check the folder."
+        ) from error
+
+
+def _as_parquet(columns: Mapping[str, Sequence[str]]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = io.BytesIO()
+    pq.write_table(pa.table({name: list(values) for name, values in columns.items()}), sink)
+    return sink.getvalue()
+
+
+def _as_csv(columns: Mapping[str, Sequence[str]]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return text.getvalue().encode("utf-8", "replace")

@@ -284,8 +284,13 @@ class _Sieve:
             if kept.code in codes[said]:
                 self.found["duplicate"].append(kept.row)
             codes[said].add(kept.code)
+        torn = {
+            said
+            for said, given in codes.items()
+            if len(given) > 1 and not self._nomenclature.on_one_path(given)
+        }
         self.found["conflicting_label"] = [
-            kept.row for kept in self.kept if len(codes[kept.prepared, *kept.features]) > 1
+            kept.row for kept in self.kept if (kept.prepared, *kept.features) in torn
         ]
 
     def findings(self) -> dict[str, Finding]:

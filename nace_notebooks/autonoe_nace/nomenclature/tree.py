@@ -140,6 +140,12 @@ class Nomenclature:
                 above = self.nodes.get(above.parent)
         return {key: tuple(codes) for key, codes in found.items()}
 
+    def on_one_path(self, codes: Iterable[str]) -> bool:
+        """Tell whether ``codes`` lie under each other, so that the deepest contradicts none."""
+        ordered = sorted(set(codes), key=self.level)
+        deepest = ordered[-1] if ordered else ""
+        return all(self.ancestor(deepest, self.level(code)) == code for code in ordered)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the document that travels with a model; :meth:`from_dict` reads it."""
         return {
