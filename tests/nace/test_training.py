@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +13,15 @@ import pytest
 
 from autonoe.errors import AutonoeError, InvalidInputError
 from autonoe_nace.data import Dataset, ateco, examine
+from autonoe_nace.evaluation import calibration_error
 from autonoe_nace.model import NaceModel
+from autonoe_nace.model.scores import softmax
 from autonoe_nace.nomenclature import load_nomenclature
 from autonoe_nace.training import TrainingParams, train
 from autonoe_nace.training.assemble import code_hash
-from autonoe_nace.training.calibrate import choose_temperature
+from autonoe_nace.training.calibrate import choose_temperature, choose_weights
 from autonoe_nace.training.fit import fit
+from autonoe_nace.training.held_out import Round, Scale, split
 from autonoe_nace.training.material import gather
 
 QUICK = TrainingParams(dim=16, epoch=8, bucket=5_000)
@@ -37,12 +41,17 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+@pytest.mark.parametrize("preset", ["fast", "full"])
 def test_the_same_training_gives_the_same_bits_and_the_same_id(
-    data: Dataset, model: NaceModel, tmp_path: Path
+    data: Dataset, tmp_path: Path, preset: str
 ) -> None:
-    first, second = model.save(tmp_path / "1"), train(data, QUICK).save(tmp_path / "2")
-    for name in ("model.bin", "nomenclature.json", "preparation.json"):
-        assert _sha256(first / name) == _sha256(second / name)
+    params = QUICK.model_copy(update={"preset": preset})
+    first, second = (train(data, params).save(tmp_path / name) for name in ("1", "2"))
+    names = {path.name for path in first.iterdir()} - {"model.json", "README.md"}
+    assert {"model.bin", "conformal.json", "nomenclature.json", "preparation.json"} <= names
+    assert ("linear-data.npy" in names) == ("neighbours-data.npy" in names) == (preset == "full")
+    for name in names:
+        assert _sha256(first / name) == _sha256(second / name), name
     one, two = NaceModel.load(first).manifest, NaceModel.load(second).manifest
     assert one.id == two.id
     assert one.hashes == two.hashes
@@ -71,7 +80,7 @@ def test_parameters_out_of_range_are_named(wrong: dict[str, object]) -> None:
 def test_the_manifest_says_what_was_learned_from(data: Dataset, model: NaceModel) -> None:
     manifest = model.manifest
     assert (manifest.nomenclature, manifest.language, manifest.level) == ("ateco2025", "it", 4)
-    assert set(manifest.hashes) == {"model", "data", "code", "environment"}
+    assert set(manifest.hashes) == {"model", "data", "rules", "code", "environment"}
     assert all(len(value) == 64 for value in manifest.hashes.values())
     assert manifest.hashes["code"] == code_hash()
     assert manifest.training["sources"][0]["texts"] == len(data)
@@ -185,43 +194,117 @@ def test_nothing_to_learn_is_an_error(codes: list[str]) -> None:
         train(data, QUICK.model_copy(update={"titles": False}))
 
 
+class _Flat:
+    """A hierarchy of codes that are the labels themselves."""
+
+    level = 1
+
+    def __init__(self, codes: tuple[str, ...]) -> None:
+        self.codes = codes
+
+    def candidates(self, values: np.ndarray) -> np.ndarray:
+        return values
+
+
+def _round(truth: list[str], **scores: np.ndarray) -> Round:
+    codes = tuple("abcdef")
+    return Round(scores, codes, _Flat(codes), tuple(truth))  # type: ignore[arg-type]
+
+
+def _drawn(logits: np.ndarray, rng: np.random.Generator) -> list[str]:
+    odds = np.exp(logits.astype(float))
+    return ["abcdef"[rng.choice(6, p=row / row.sum())] for row in odds]
+
+
 def test_the_temperature_undoes_a_known_overconfidence() -> None:
     rng = np.random.default_rng(5)
     true = rng.normal(size=(4_000, 6)).astype(np.float32) * 2
-    odds = np.exp(true) / np.exp(true).sum(axis=1, keepdims=True)
-    truth = [int(rng.choice(6, p=row / row.sum())) for row in odds.astype(float)]
-    found = choose_temperature(true * np.float32(2.5), lambda p: p, list(truth))
-    assert found == pytest.approx(2.5, rel=0.1)
+    held = _round(_drawn(true, rng), fasttext=true * np.float32(2.5))
+    found = choose_temperature([held], {})
+    assert found.temperature == pytest.approx(2.5, rel=0.15)
+    assert found.adapt == pytest.approx(0, abs=0.4)
+
+
+def test_one_that_is_too_sure_only_of_easy_texts_is_softened_there_only() -> None:
+    rng = np.random.default_rng(5)
+    true = rng.normal(size=(6_000, 6)).astype(np.float32)
+    true *= rng.choice([0.5, 3.0], size=(6_000, 1)).astype(np.float32)
+    largest = softmax(true, 1.0).max(axis=1, keepdims=True)
+    sharper = true * np.exp(np.float32(0.8) * (largest - np.float32(0.5)))
+    held = _round(_drawn(true, rng), fasttext=sharper)
+    found = choose_temperature([held], {})
+    assert found.adapt > 0.4
+    given = held.probabilities(found)
+    right = [held.labels[j] == code for j, code in zip(given.argmax(1), held.truth, strict=True)]
+    assert calibration_error(given.max(axis=1).tolist(), right) < 0.02
+    alike = held.probabilities(Scale({}, 1.0))
+    assert (alike.argmax(axis=1) == given.argmax(axis=1)).all(), "the order stays"
 
 
 def test_texts_of_unseen_codes_make_the_model_less_sure() -> None:
     rng = np.random.default_rng(5)
     logits = rng.normal(size=(2_000, 6)).astype(np.float32) * 3
-    truth: list[int | None] = [int(row.argmax()) for row in logits]
-    half = [None if i % 2 else column for i, column in enumerate(truth)]
-    assert choose_temperature(logits, lambda p: p, half) > choose_temperature(
-        logits, lambda p: p, truth
-    )
+    truth = ["abcdef"[row.argmax()] for row in logits]
+    half = ["?" if i % 2 else code for i, code in enumerate(truth)]
+    sure, unsure = (choose_temperature([_round(t, fasttext=logits)], {}) for t in (truth, half))
+    assert unsure.temperature > sure.temperature
 
 
-def test_calibration_uses_no_text_twice(data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_follow_what_each_part_knows() -> None:
+    rng = np.random.default_rng(5)
+    true = rng.normal(size=(3_000, 6)).astype(np.float32) * 2
+    noise = rng.normal(size=(3_000, 6)).astype(np.float32)
+    held = _round(_drawn(true, rng), fasttext=true / np.float32(2), linear=noise)
+    found = choose_weights([held])
+    assert found["fasttext"] == pytest.approx(2, rel=0.1)
+    assert found["linear"] == pytest.approx(0, abs=0.1)
+    assert choose_weights([_round(["a"], fasttext=true[:1])]) == {}
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_no_group_is_held_out_twice(rounds: int) -> None:
+    groups = [i // 3 for i in range(900)]
+    parts = split(groups, share=0.2, rounds=rounds, seed=1)
+    held = [{groups[i] for i in places} for pair in parts for places in pair]
+    assert len(held) == 2 * rounds
+    assert sum(map(len, held)) == len(set().union(*held)), "the sets share no group"
+    assert sum(map(len, held)) == pytest.approx(300 * 0.2 * rounds, rel=0.05)
+    assert split(groups, share=0.2, rounds=rounds, seed=1) == parts
+
+
+@pytest.mark.parametrize("preset", ["fast", "full"])
+def test_calibration_uses_no_text_twice(
+    data: Dataset, monkeypatch: pytest.MonkeyPatch, preset: str
+) -> None:
     fitted: list[list[tuple[str, str]]] = []
-    judged: list[Dataset] = []
-    from autonoe_nace.training import train as package_function
-
-    module = __import__(package_function.__module__, fromlist=["fit"])
-    real_fit, real_evaluate = module.fit, module.evaluate
-    monkeypatch.setattr(module, "fit", lambda s, *a: (fitted.append(list(s)), real_fit(s, *a)))
+    told: dict[str, list[Round]] = {}
+    module = sys.modules["autonoe_nace.training.train"]
+    real = {name: getattr(module, name) for name in ("fit", "choose_weights", "judge")}
+    monkeypatch.setattr(module, "fit", lambda s, *a: (fitted.append(list(s)), real["fit"](s, *a)))
+    held: list[list[tuple[str, str]]] = []
+    real_of = Round.of.__func__
     monkeypatch.setattr(
-        module, "evaluate", lambda m, d, **k: (judged.append(d), real_evaluate(m, d, **k))[1]
+        Round, "of", classmethod(lambda c, e, h, s: (held.append(list(s)), real_of(c, e, h, s))[1])
     )
-    train(data, QUICK)
-    calibrating, final = fitted
-    seen = {" ".join(sorted(set(text.split()))) for text, _ in calibrating}
-    held = {" ".join(sorted(set(text.split()))) for text in judged[0].texts}
-    assert held
-    assert not seen & held
-    assert set(calibrating) < set(final)
+    for name in ("choose_weights", "judge"):
+        monkeypatch.setattr(
+            module,
+            name,
+            lambda r, *a, n=name: (told.__setitem__(n, list(r)), real[n](r, *a))[1],
+        )
+    params = QUICK.model_copy(update={"preset": preset, "calibration_rounds": 2})
+    train(data, params)
+    first, second, final = fitted
+    for learned, texts in ((first, held[:2]), (second, held[2:])):
+        words = {" ".join(sorted(set(text.split()))) for text, _ in learned}
+        assert all(" ".join(sorted(set(t.split()))) not in words for part in texts for t, _ in part)
+        assert set(learned) < set(final)
+    tuning, judging = held[0] + held[2], held[1] + held[3]
+    assert not {text for text, _ in tuning} & {text for text, _ in judging}
+    assert [r.truth for r in told["choose_weights"]] == [
+        tuple(code for _, code in held[i]) for i in (0, 2)
+    ]
+    assert [r.truth for r in told["judge"]] == [tuple(code for _, code in held[i]) for i in (1, 3)]
 
 
 def test_few_texts_are_not_calibrated_but_trained(data: Dataset) -> None:

@@ -18,6 +18,7 @@ from autonoe_nace.model.explain_notes import NOTES_FILE, NotesBook
 from autonoe_nace.model.explain_result import Contribution, Explanation, WordShare
 from autonoe_nace.model.explain_texts import TEXTS_FILE, KeptTexts, NearText
 from autonoe_nace.model.parts import LINEAR, NEIGHBOURS
+from autonoe_nace.model.scores import temperatures
 
 if TYPE_CHECKING:
     from autonoe_nace.model.nace_model import NaceModel
@@ -85,7 +86,7 @@ class Explainer:
             )
         answer = model.predict([text], 2, features=rows)[0]
         scores = {name: found[0] for name, found in model.ensemble.scores([prepared]).items()}
-        weights = {name: self._weight(name) for name in scores}
+        weights = self._weights(scores)
         logits = sum(scores[name].astype(np.float64) * weights[name] for name in scores)
         one, other = self._codes(prepared, answer.candidates, code, against)
         columns = [self._strongest(chosen, np.asarray(logits)) for chosen, _ in (one, other)]
@@ -143,9 +144,13 @@ class Explainer:
                 return self._notes.excerpt(known, prepared, self._model.prepare)
         return ""
 
-    def _weight(self, part: str) -> float:
-        calibration = self._model.manifest.calibration
-        return calibration.weights.get(part, 1.0) / calibration.temperature
+    def _weights(self, scores: Mapping[str, Floats]) -> dict[str, float]:
+        """Return what the scores of each part are multiplied with, the text's temperature in it."""
+        given = self._model.manifest.calibration
+        weights = {name: given.weights.get(name, 1.0) for name in scores}
+        logits = np.sum([scores[name] * np.float32(w) for name, w in weights.items()], axis=0)
+        own = float(temperatures(logits[None, :], given.temperature, given.adapt)[0])
+        return {name: weight / own for name, weight in weights.items()}
 
     def _codes(
         self,

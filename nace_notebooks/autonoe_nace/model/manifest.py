@@ -69,10 +69,12 @@ class Calibration(BaseModel):
     ----------
     temperature : float
         The weighted sum of the parts' scores is divided by it.
+    adapt : float
+        How much more so for texts that the model is sure of, see ``scores.temperatures``.
     n : int
         Texts held out, none a near-duplicate of a training text; 0 when there were too few.
     ece_before, ece_after : float
-        Expected calibration error there, with temperature 1 and with the one chosen.
+        Expected calibration error there, with temperature 1 and with the ones chosen.
     weights : dict of str to float
         By the name of a part, what its scores are multiplied with; 1 for a part that is absent.
     conformal_n : int
@@ -88,6 +90,7 @@ class Calibration(BaseModel):
     n: int = Field(ge=0)
     ece_before: float
     ece_after: float
+    adapt: float = 0.0
     weights: dict[str, float] = Field(default_factory=dict)
     conformal_n: int = Field(default=0, ge=0)
     lookup: float | None = Field(default=None, gt=0, lt=1)

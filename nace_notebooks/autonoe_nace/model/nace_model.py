@@ -151,7 +151,8 @@ class NaceModel:
         """Return calibrated probabilities, one row per prepared text, one column per code."""
         calibration = self.manifest.calibration
         logits = self.ensemble.logits(prepared, calibration.weights)
-        return self._hierarchy.candidates(softmax(logits, calibration.temperature))
+        values = softmax(logits, calibration.temperature, calibration.adapt)
+        return self._hierarchy.candidates(values)
 
     def titles(self, level: int) -> tuple[str, ...]:
         """Return the titles of the codes of ``level``, in the order of :meth:`roll_up`."""

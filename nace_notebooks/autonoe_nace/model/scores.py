@@ -71,10 +71,43 @@ class Scorer:
         return hidden @ self.output.T
 
 
-def softmax(logits: Floats, temperature: float) -> Floats:
-    """Return probabilities from ``logits`` divided by ``temperature`` (> 0), row by row."""
+def softmax(logits: Floats, temperature: float, adapt: float = 0.0) -> Floats:
+    """Return probabilities from ``logits``, row by row.
+
+    Parameters
+    ----------
+    logits : array, texts x labels
+        Scores on one scale.
+    temperature : float
+        They are divided by it; above 0.
+    adapt : float
+        How much softer the answer to an easy text is made than that to a hard one, see
+        :func:`temperatures`; 0 treats all alike.
+    """
     scaled = logits / np.float32(temperature)
     scaled -= scaled.max(axis=1, keepdims=True)
+    if adapt:
+        scaled /= _factors(scaled, adapt)[:, None]
     np.exp(scaled, out=scaled)
     scaled /= scaled.sum(axis=1, keepdims=True)
     return scaled
+
+
+def temperatures(logits: Floats, temperature: float, adapt: float = 0.0) -> Floats:
+    """Return the temperature of each row: what :func:`softmax` divides its logits by.
+
+    It is ``temperature`` times ``exp(adapt * (p - 1/2))``, where p is the largest probability at
+    ``temperature`` itself. Classifiers with many labels are too sure of what they know well and
+    not sure enough of the rest, since the many labels without any evidence share much probability;
+    no single temperature can mend both. The order of the labels stays as it is.
+    """
+    scaled = logits / np.float32(temperature)
+    scaled -= scaled.max(axis=1, keepdims=True)
+    return np.float32(temperature) * _factors(scaled, adapt)
+
+
+def _factors(scaled: Floats, adapt: float) -> Floats:
+    """Return exp(adapt (p - 1/2)) of logits whose largest in each row is 0."""
+    largest = 1 / np.exp(scaled).sum(axis=1)
+    found: Floats = np.exp(np.float32(adapt) * (largest - np.float32(0.5)))
+    return found

@@ -1,8 +1,8 @@
 """The weights of the parts and the temperature that turn scores into probabilities.
 
-The weights maximise the likelihood of the right labels. The temperature is chosen by the Brier
-score, which also counts texts whose code the model has never seen: the likelihood cannot, and would
-leave the model too sure of itself.
+The weights maximise the likelihood of the right labels. The temperature, and how it adapts to the
+text, are chosen by the Brier score, which also counts texts whose code the model has never seen:
+the likelihood cannot, and would leave the model too sure of itself.
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from autonoe_nace.model.scores import softmax
-from autonoe_nace.training.held_out import Round
+from autonoe_nace.training.held_out import Round, Scale
 
 Floats = NDArray[np.float32]
 
-_LOW, _HIGH = 0.1, 10.0
-_STEPS = 40
+_TEMPERATURES = (0.1, 10.0)
+_ADAPT = (-1.0, 2.0)
+_START = np.array([[0.0, 0.0], [0.5, 0.0], [0.0, 0.5]])
+_PULL = 0.5
+"""Keeps the adaptation near 0 where few texts speak for it, in units of one text's Brier score."""
+
 _SHRINK = 1e-4
 _DIGITS = 4
 
@@ -56,8 +60,8 @@ def choose_weights(rounds: Sequence[Round]) -> dict[str, float]:
     return {name: round(float(x), _DIGITS) for name, x in zip(names, found.x, strict=True)}
 
 
-def choose_temperature(rounds: Sequence[Round], weights: Mapping[str, float]) -> float:
-    """Return the temperature with the smallest Brier score over all texts of ``rounds``."""
+def choose_temperature(rounds: Sequence[Round], weights: Mapping[str, float]) -> Scale:
+    """Return temperature and adaptation with the smallest Brier score over all of ``rounds``."""
     prepared = []
     for part in rounds:
         place = {code: i for i, code in enumerate(part.hierarchy.codes)}
@@ -65,24 +69,30 @@ def choose_temperature(rounds: Sequence[Round], weights: Mapping[str, float]) ->
         columns = np.array([place[c] for c in part.truth if c in place], dtype=np.intp)
         prepared.append((part, rows, columns, part.logits(weights)))
 
-    def brier(log_temperature: float) -> float:
-        total = 0.0
+    def brier(chosen: NDArray[np.float64]) -> float:
+        log_temperature, adapt = chosen.tolist()
+        total = float(_PULL * adapt**2)
         for part, rows, columns, logits in prepared:
-            values = part.hierarchy.candidates(softmax(logits, float(np.exp(log_temperature))))
-            total += float((values**2).sum() - 2 * values[rows, columns].sum())
+            values = softmax(logits, float(np.exp(log_temperature)), adapt)
+            values = part.hierarchy.candidates(values)
+            squares = np.einsum("ij,ij->", values, values, dtype=np.float64)
+            total += float(squares - 2 * values[rows, columns].sum(dtype=np.float64))
         return total
 
-    low, high = np.log(_LOW), np.log(_HIGH)
-    ratio = (np.sqrt(5) - 1) / 2
-    left, right = high - ratio * (high - low), low + ratio * (high - low)
-    at_left, at_right = brier(left), brier(right)
-    for _ in range(_STEPS):
-        if at_left <= at_right:
-            high, right, at_right = right, left, at_left
-            left = high - ratio * (high - low)
-            at_left = brier(left)
-        else:
-            low, left, at_left = left, right, at_right
-            right = low + ratio * (high - low)
-            at_right = brier(right)
-    return round(float(np.exp((low + high) / 2)), _DIGITS)
+    found = minimize(
+        brier,
+        np.zeros(2),
+        method="Nelder-Mead",
+        bounds=[tuple(np.log(_TEMPERATURES)), _ADAPT],
+        options={
+            "initial_simplex": _START,
+            "xatol": 1e-4,
+            "fatol": 1e-6 * sum(len(part.truth) for part in rounds),
+            "maxfev": 200,
+        },
+    )
+    temperature, adapt = (
+        round(float(np.exp(found.x[0])), _DIGITS),
+        round(float(found.x[1]), _DIGITS),
+    )
+    return Scale(dict(weights), temperature, adapt)

@@ -29,6 +29,15 @@ _TOP = 5
 
 
 @dataclass(frozen=True)
+class Scale:
+    """How scores become probabilities: weights of the parts, temperature, and how it adapts."""
+
+    weights: dict[str, float]
+    temperature: float = 1.0
+    adapt: float = 0.0
+
+
+@dataclass(frozen=True)
 class Round:
     """One calibrating model's scores of texts that it did not learn from.
 
@@ -65,9 +74,10 @@ class Round:
         total: Floats = np.sum(parts, axis=0, dtype=np.float32)
         return total
 
-    def probabilities(self, weights: Mapping[str, float], temperature: float) -> Floats:
+    def probabilities(self, scale: Scale) -> Floats:
         """Return the probabilities of the hierarchy's codes."""
-        return self.hierarchy.candidates(softmax(self.logits(weights), temperature))
+        logits = self.logits(scale.weights)
+        return self.hierarchy.candidates(softmax(logits, scale.temperature, scale.adapt))
 
 
 def split(
@@ -93,16 +103,11 @@ def split(
     return found
 
 
-def judge(
-    rounds: Sequence[Round],
-    weights: Mapping[str, float],
-    temperature: float,
-    nomenclature: Nomenclature,
-) -> dict[str, Any]:
+def judge(rounds: Sequence[Round], scale: Scale, nomenclature: Nomenclature) -> dict[str, Any]:
     """Return by level the accuracy on the rounds' texts, as ``evaluate`` gives it for a model."""
     found: dict[int, _Tally] = {}
     for part in rounds:
-        probabilities = part.probabilities(weights, temperature)
+        probabilities = part.probabilities(scale)
         for level in (n for n in nomenclature.levels if n <= part.hierarchy.level):
             codes, rolled = part.hierarchy.codes, probabilities
             if level != part.hierarchy.level:

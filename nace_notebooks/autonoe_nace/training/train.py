@@ -23,7 +23,7 @@ from autonoe_nace.text import Banding, FeatureTokens, Preparation, load_rules, r
 from autonoe_nace.training.assemble import assemble
 from autonoe_nace.training.calibrate import choose_temperature, choose_weights
 from autonoe_nace.training.fit import fit
-from autonoe_nace.training.held_out import Round, judge, split
+from autonoe_nace.training.held_out import Round, Scale, judge, split
 from autonoe_nace.training.keep import keep_for_explanations
 from autonoe_nace.training.linear import fit_parts
 from autonoe_nace.training.material import Material, gather
@@ -160,23 +160,21 @@ def _calibrate(
             rounds.append(Round.of(ensemble, hierarchy, [material.samples[i] for i in held]))
         shutil.rmtree(scratch)
     progress("calibrating", 0.0)
-    weights = choose_weights(tuning)
-    temperature = choose_temperature(tuning, weights)
+    scale = choose_temperature(tuning, choose_weights(tuning))
     conformal = Conformal.learn(
-        [
-            (part.probabilities(weights, temperature), part.hierarchy.codes, part.truth)
-            for part in judging
-        ],
+        [(part.probabilities(scale), part.hierarchy.codes, part.truth) for part in judging],
         nomenclature,
     )
     level = str(material.level)
-    before, after = (judge(judging, weights, t, nomenclature) for t in (1.0, temperature))
+    before = judge(judging, Scale(scale.weights), nomenclature)
+    after = judge(judging, scale, nomenclature)
     calibration = Calibration(
-        temperature=temperature,
+        temperature=scale.temperature,
+        adapt=scale.adapt,
         n=sum(len(part.truth) for part in tuning),
         ece_before=before[level]["ece"] if level in before else 0.0,
         ece_after=after[level]["ece"] if level in after else 0.0,
-        weights=weights,
+        weights=scale.weights,
         conformal_n=conformal.n,
     )
     progress("calibrating", 1.0)
