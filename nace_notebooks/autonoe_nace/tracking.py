@@ -7,7 +7,7 @@ pickle and no models-from-code, so nothing that is fetched later can run code.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,7 +103,7 @@ def track(
     manifest = Manifest.read(model_dir)
     client = quiet_client()
     with mlflow_errors("log the run"):
-        experiment_id = _experiment(client, experiment or personal_name())
+        experiment_id = experiment_named(client, experiment or personal_name())
         known = client.search_runs(
             [experiment_id],
             f"tags.`{ID_TAG}` = '{manifest.id}' and attributes.status = 'FINISHED'",
@@ -208,6 +208,27 @@ class mlflow_errors:  # noqa: N801  reads as a verb at the call: with mlflow_err
         ) from error
 
 
+def experiment_named(client: MlflowClient, name: str) -> str:
+    """Return the id of the experiment ``name``, made when missing."""
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    return str(client.create_experiment(name))
+
+
+def log_in_batches(
+    client: MlflowClient,
+    run_id: str,
+    metrics: Sequence[Metric],
+    params: Sequence[Param],
+    tags: Sequence[RunTag],
+) -> None:
+    """Write all of them to a run, as few at a time as MLflow takes."""
+    for start in range(0, max(len(params), len(metrics), len(tags)), _BATCH):
+        part = slice(start, start + _BATCH)
+        client.log_batch(run_id, metrics=metrics[part], params=params[part], tags=tags[part])
+
+
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield each leaf of nested mappings as ``("a.b.c", value)``."""
     for key, value in values.items():
@@ -229,13 +250,6 @@ def _tracked(info: RunInfo, manifest: Manifest, *, reused: bool = False) -> Trac
     )
 
 
-def _experiment(client: MlflowClient, name: str) -> str:
-    found = client.get_experiment_by_name(name)
-    if found is not None:
-        return str(found.experiment_id)
-    return str(client.create_experiment(name))
-
-
 def _log(
     client: MlflowClient,
     run_id: str,
@@ -252,6 +266,4 @@ def _log(
     marks = [RunTag(f"autonoe.{kind}_sha256", value) for kind, value in manifest.hashes.items()]
     marks += [RunTag(ID_TAG, manifest.id), RunTag("autonoe.nomenclature", manifest.nomenclature)]
     marks += [RunTag(key, value) for key, value in tags.items()]
-    for start in range(0, max(len(params), len(numbers), len(marks)), _BATCH):
-        part = slice(start, start + _BATCH)
-        client.log_batch(run_id, metrics=numbers[part], params=params[part], tags=marks[part])
+    log_in_batches(client, run_id, numbers, params, marks)
