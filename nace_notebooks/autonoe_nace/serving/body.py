@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
+from functools import partial
+from typing import Any
 
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 from autonoe_nace.serving.errors import ServingError
 from autonoe_nace.serving.schema import MAX_BODY_BYTES
@@ -47,15 +50,19 @@ async def read_json_body(
             and (len(value) > 12 or int(value) > limit)
         ):
             raise _too_large(limit)
+    reading: Any = receive()
+    try:
+        # most bodies are there already: then the first step is the last, and needs no timer
+        waits_for = reading.send(None)
+    except StopIteration as done:
+        message, begun = done.value, None
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            return _checked(message.get("body", b""), limit)
+    else:
+        message, begun = None, _Begun(reading, waits_for)
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
-            message = await receive()
-            first: bytes = message.get("body", b"")
-            if not message.get("more_body", False) and message["type"] == "http.request":
-                if len(first) > limit:
-                    raise _too_large(limit)
-                return first
-            return await _rest(message, receive, limit)
+            return await _rest(message if begun is None else await begun, receive, limit)
     except TimeoutError:
         raise ServingError(
             f"The body did not arrive within {BODY_TIMEOUT_S:.0f} seconds.",
@@ -64,8 +71,7 @@ async def read_json_body(
         ) from None
 
 
-async def _rest(message: object, receive: Receive, limit: int) -> bytes:
-    assert isinstance(message, dict)  # noqa: S101  an ASGI message
+async def _rest(message: Message, receive: Receive, limit: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -78,7 +84,35 @@ async def _rest(message: object, receive: Receive, limit: int) -> bytes:
         chunks.append(chunk)
         if not message.get("more_body", False):
             return b"".join(chunks)
-        message = dict(await receive())
+        message = await receive()
+
+
+def _checked(body: bytes, limit: int) -> bytes:
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
+
+
+class _Begun:
+    """A coroutine whose first step was made; awaiting it goes on from there."""
+
+    def __init__(self, coroutine: Any, waits_for: Any) -> None:
+        self._coroutine = coroutine
+        self._waits_for = waits_for
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        waits_for = self._waits_for
+        while True:
+            try:
+                value = yield waits_for
+            except BaseException as error:
+                step = partial(self._coroutine.throw, error)
+            else:
+                step = partial(self._coroutine.send, value)
+            try:
+                waits_for = step()
+            except StopIteration as done:
+                return done.value
 
 
 def _too_large(limit: int) -> ServingError:

@@ -7,12 +7,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import cast
+from functools import partial
+from typing import NamedTuple, cast
 
 from autonoe_nace.logs.record import LogRecord
 from autonoe_nace.logs.writer import PredictionLog
 from autonoe_nace.model import Prediction
 from autonoe_nace.serving.explaining import explain
+from autonoe_nace.serving.gathering import Gathering
 from autonoe_nace.serving.metrics import ServingMetrics
 from autonoe_nace.serving.parsing import text_error
 from autonoe_nace.serving.schema import NO_USABLE_WORD, CandidateOut, ErrorOut, ResultOut
@@ -22,6 +24,8 @@ from autonoe_nace.serving.source import ServedModel
 CHUNK_RECORDS = 64
 """About 6 ms of work, after which another request gets its turn."""
 CHUNK_EXPLAINED = 2
+TOGETHER_RECORDS = 8
+"""A request with more is a batch of its own; smaller ones that come at once are put together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,16 @@ class Work:
     level: int | None = None
 
 
+class _Part(NamedTuple):
+    """Some of the records of a request, from ``start``; ``good`` are the places to be coded."""
+
+    start: int
+    errors: list[ErrorOut | None]
+    good: list[int]
+    texts: list[str]
+    features: list[Mapping[str, str]]
+
+
 class Predictor:
     """Codes the records of requests and logs each answer."""
 
@@ -55,34 +69,53 @@ class Predictor:
         self.metrics = metrics
         # batches take turns by chunk; between two chunks all waiting single requests are answered
         self._turn = asyncio.Lock()
+        self._gathering = Gathering(CHUNK_RECORDS)
 
     async def answer(self, work: Work) -> list[ResultOut]:
         """Return one result per record, in order."""
-        size = CHUNK_EXPLAINED if work.explain else CHUNK_RECORDS
         count = len(work.texts)
-        if count <= size:
-            return self._answer_chunk(work, 0, count)
+        if count <= TOGETHER_RECORDS and not work.explain:
+            part = self._part(work, 0, count)
+            if part.texts:
+                how = (id(work.served.model), work.top_k, work.level, work.set_coverage)
+                predict = partial(self._predict, work)
+                found = await self._gathering.ask(how, predict, part.texts, part.features)
+                return self._finish(work, part, found)
+            return self._finish(work, part, [])
+        size = CHUNK_EXPLAINED if work.explain else CHUNK_RECORDS
         results: list[ResultOut] = []
         for start in range(0, count, size):
             # on this very thread: another one would make all others wait for the interpreter
             async with self._turn:
-                results += self._answer_chunk(work, start, min(start + size, count))
+                part = self._part(work, start, min(start + size, count))
+                found = self._predict(work, part.texts, part.features)
+                results += self._finish(work, part, found)
                 await asyncio.sleep(0)
         return results
 
-    def _answer_chunk(self, work: Work, start: int, end: int) -> list[ResultOut]:
-        texts = work.texts[start:end]
+    def _part(self, work: Work, start: int, end: int) -> _Part:
         errors = [
-            (work.errors[start + place] if work.errors else None) or text_error(text)
-            for place, text in enumerate(texts)
+            (work.errors[place] if work.errors else None) or text_error(work.texts[place])
+            for place in range(start, end)
         ]
-        features = work.features[start:end]
-        good = [place for place, error in enumerate(errors) if error is None]
-        predictions = self._predict(work, [texts[i] for i in good], [features[i] for i in good])
-        results = [ResultOut(error=error) for error in errors]
-        for place, prediction in zip(good, predictions, strict=True):
-            results[place] = self._result(work, texts[place], features[place], prediction)
-        self._log(work, start, texts, features, results)
+        good = [start + place for place, error in enumerate(errors) if error is None]
+        return _Part(
+            start,
+            errors,
+            good,
+            [work.texts[place] for place in good],
+            [work.features[place] for place in good],
+        )
+
+    def _finish(
+        self, work: Work, part: _Part, predictions: Sequence[Prediction]
+    ) -> list[ResultOut]:
+        results = [ResultOut(error=error) for error in part.errors]
+        for place, text, features, prediction in zip(
+            part.good, part.texts, part.features, predictions, strict=True
+        ):
+            results[place - part.start] = self._result(work, text, features, prediction)
+        self._log(work, part.start, results)
         self._count(results)
         return results
 
@@ -126,14 +159,7 @@ class Predictor:
         autos = sum(result.auto is True for result in results)
         self.metrics.add_records(autos, len(results) - autos - errors, errors)
 
-    def _log(
-        self,
-        work: Work,
-        start: int,
-        texts: Sequence[str],
-        features: Sequence[Mapping[str, str]],
-        results: Sequence[ResultOut],
-    ) -> None:
+    def _log(self, work: Work, start: int, results: Sequence[ResultOut]) -> None:
         if not self.settings.logging:
             return
         now = datetime.now(UTC)
@@ -141,32 +167,32 @@ class Predictor:
         model = work.served.out
         level = work.level or work.served.model.manifest.level
         self.log.add(
-            LogRecord(
-                request_id=work.request_id,
-                position=start + place,
-                time=now,
-                deployment=self.settings.deployment,
-                key_id=work.key_id,
-                model_name=model.name,
-                model_version=model.version,
-                model_sha256=model.sha256,
-                # an over-long text is refused, and is not worth a megabyte of log either
-                text=text if result.error is None else "",
-                codes=[c.code for c in result.candidates],
-                titles=[c.title for c in result.candidates],
-                probabilities=[c.probability for c in result.candidates],
-                confidence=result.confidence or 0.0,
-                threshold=self.settings.threshold,
-                auto=bool(result.auto),
-                latency_ms=latency_ms,
-                error=result.error.code if result.error else "",
-                features=dict(values),
-                stage=result.stage or "model",
-                fallback_code=result.fallback.code if result.fallback else "",
-                top_k=work.top_k,
-                level=level,
-            )
-            for place, (text, values, result) in enumerate(
-                zip(texts, features, results, strict=True)
-            )
+            [
+                LogRecord(
+                    request_id=work.request_id,
+                    position=place,
+                    time=now,
+                    deployment=self.settings.deployment,
+                    key_id=work.key_id,
+                    model_name=model.name,
+                    model_version=model.version,
+                    model_sha256=model.sha256,
+                    # an over-long text is refused, and is not worth a megabyte of log either
+                    text=work.texts[place] if result.error is None else "",
+                    codes=[c.code for c in result.candidates],
+                    titles=[c.title for c in result.candidates],
+                    probabilities=[c.probability for c in result.candidates],
+                    confidence=result.confidence or 0.0,
+                    threshold=self.settings.threshold,
+                    auto=bool(result.auto),
+                    latency_ms=latency_ms,
+                    error=result.error.code if result.error else "",
+                    features=dict(work.features[place]),
+                    stage=result.stage or "model",
+                    fallback_code=result.fallback.code if result.fallback else "",
+                    top_k=work.top_k,
+                    level=level,
+                )
+                for place, result in enumerate(results, start=start)
+            ]
         )

@@ -75,7 +75,7 @@ class UsageTable:
         # its very last cell counts the keys
         self._ids = Numbers(KEYS + 1, _ID_BYTES // 8)
         self._locks = RowLocks()
-        self._places: dict[str, int] = {}
+        self._places: dict[str, tuple[int, memoryview[float]]] = {}
         self._saved = ""
         self._failing = False
         self._restore()
@@ -88,10 +88,10 @@ class UsageTable:
         LimitError
             ``rate_limited`` when it came too early; then it is counted as refused.
         """
-        place = self._place(key_id)
-        row = self._table.row(place)
+        place, row = self._places.get(key_id) or self._place(key_id)
         now = self._clock()
-        with self._locks.holding(place):
+        self._locks.take(place)
+        try:
             start = self._today(row, now)
             if limits.rate_per_s:
                 tokens = self._refill(row, limits, now)
@@ -106,6 +106,8 @@ class UsageTable:
                     )
                 row[_TOKENS] = tokens - 1
             row[start + _REQUESTS] += 1
+        finally:
+            self._locks.release(place)
 
     def spend(self, key_id: str, limits: Limits, records: int) -> None:
         """Count ``records`` of the key's day.
@@ -115,10 +117,10 @@ class UsageTable:
         LimitError
             ``quota_exceeded`` when fewer are left; then none is counted.
         """
-        place = self._place(key_id)
-        row = self._table.row(place)
+        place, row = self._places.get(key_id) or self._place(key_id)
         now = self._clock()
-        with self._locks.holding(place):
+        self._locks.take(place)
+        try:
             start = self._today(row, now)
             used = row[start + _RECORDS]
             if limits.records_per_day and used + records > limits.records_per_day:
@@ -132,11 +134,12 @@ class UsageTable:
                     retry_after_s=math.ceil(DAY_S - now % DAY_S),
                 )
             row[start + _RECORDS] = used + records
+        finally:
+            self._locks.release(place)
 
     def days(self, key_id: str) -> list[DayUse]:
         """Return the key's last days that saw a request, the latest first."""
-        place = self._place(key_id)
-        row = self._table.row(place)
+        place, row = self._places.get(key_id) or self._place(key_id)
         with self._locks.holding(place):
             self._today(row, self._clock())
             cells = list(row)
@@ -179,7 +182,7 @@ class UsageTable:
         try:
             keys = json.loads(self._path.read_text())
             for key_id, days in keys.items():
-                row = self._table.row(self._place(key_id))
+                _, row = self._place(key_id)
                 for text, counts in days.items():
                     day = date.fromisoformat(text)
                     number = (day - date(1970, 1, 1)).days
@@ -191,10 +194,8 @@ class UsageTable:
         except (OSError, ValueError, AttributeError, TypeError):
             _LOGGER.error("The file of the use of keys cannot be read; counting begins anew")
 
-    def _place(self, key_id: str) -> int:
-        place = self._places.get(key_id)
-        if place is not None:
-            return place
+    def _place(self, key_id: str) -> tuple[int, memoryview[float]]:
+        """Return where the key is counted, found or taken now."""
         raw = key_id.encode()[:_ID_BYTES].ljust(_ID_BYTES, b"\0")
         with self._locks.holding(_ASSIGNING):
             count = int(self._ids.cells[-1])
@@ -205,8 +206,8 @@ class UsageTable:
                 place = min(count, KEYS - 1)
                 self._ids.row(place).cast("B")[:] = memoryview(raw)
                 self._ids.cells[-1] = place + 1
-        self._places[key_id] = place
-        return place
+        self._places[key_id] = place, self._table.row(place)
+        return self._places[key_id]
 
     @staticmethod
     def _today(row: memoryview[float], now: float) -> int:

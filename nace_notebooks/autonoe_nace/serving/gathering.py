@@ -1,0 +1,99 @@
+"""Single requests that come at the same moment are coded together.
+
+A text costs a third as much among others as alone: numpy's and Python's own work is done once for
+all of them. Nobody waits for it: what the event loop has read by the time it comes round makes up
+one lot, be it one request or thirty.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import NamedTuple
+
+from autonoe.errors import AutonoeError
+from autonoe_nace.model import Prediction
+
+Features = Mapping[str, str]
+Predict = Callable[[list[str], list[Features]], list[Prediction]]
+
+
+class _Waiting(NamedTuple):
+    texts: Sequence[str]
+    features: Sequence[Features]
+    answer: asyncio.Future[list[Prediction]]
+
+
+class Gathering:
+    """Codes together what was asked in the same way in the same turn of the event loop.
+
+    Parameters
+    ----------
+    most : int
+        Texts that one lot holds: others get their turn between two lots.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lots: dict[Hashable, tuple[Predict, list[_Waiting]]] = {}
+
+    def ask(
+        self, how: Hashable, predict: Predict, texts: Sequence[str], features: Sequence[Features]
+    ) -> asyncio.Future[list[Prediction]]:
+        """Return the answers for ``texts`` when this turn's lot has been coded.
+
+        Parameters
+        ----------
+        how : hashable
+            The model and what is wanted of it; only equals are put together.
+        predict : callable
+            Does it; that of the first of a lot is called.
+        texts, features : sequences of one length
+            What to code.
+        """
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(texts, features, loop.create_future())
+        lot = self._lots.get(how)
+        if lot is None:
+            self._lots[how] = (predict, [waiting])
+            loop.call_soon(self._code, how)
+        else:
+            lot[1].append(waiting)
+        return waiting.answer
+
+    def _code(self, how: Hashable) -> None:
+        predict, waiting = self._lots.pop(how)
+        start = count = 0
+        for end, one in enumerate(waiting):
+            if count + len(one.texts) > self._most and end > start:
+                _answer(predict, waiting[start:end])
+                start, count = end, 0
+            count += len(one.texts)
+        _answer(predict, waiting[start:])
+
+
+def _answer(predict: Predict, waiting: Sequence[_Waiting]) -> None:
+    texts = [text for one in waiting for text in one.texts]
+    features = [values for one in waiting for values in one.features]
+    try:
+        found = predict(texts, features)
+    except Exception as error:  # an edge: it is raised again where the answer is awaited
+        for one in waiting:
+            if not one.answer.done():
+                # each its own: an exception remembers where it was raised
+                one.answer.set_exception(_copy(error))
+        return
+    start = 0
+    for one in waiting:
+        end = start + len(one.texts)
+        if not one.answer.done():  # a client may have gone meanwhile
+            one.answer.set_result(found[start:end])
+        start = end
+
+
+def _copy(error: Exception) -> Exception:
+    if isinstance(error, AutonoeError):
+        return AutonoeError(error.message, hint=error.hint, code=error.code)
+    copy = RuntimeError("The model failed")
+    copy.__cause__ = error
+    return copy
