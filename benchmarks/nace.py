@@ -1,4 +1,4 @@
-"""NACE coding: texts prepared per second, and texts coded per second over REST."""
+"""NACE coding: texts coded per second over REST."""
 
 from __future__ import annotations
 
@@ -8,15 +8,11 @@ import json
 import subprocess
 import sys
 import time
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
-import snowballstemmer
-
 from autonoe.embedded import ports
 from autonoe_nace.data import ateco
-from autonoe_nace.text import Preparation, load_rules
 from benchmarks.measurement import Measurement, interleaved
 from benchmarks.processes import server, wait_for_page
 
@@ -24,29 +20,6 @@ BATCH = 200
 """Texts per request: what a nightly job sends."""
 REPOSITORY = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
-
-
-def preparation(*, pairs: int) -> Measurement:
-    """Return texts per second that are prepared, beside lower-casing and stemming alone."""
-    texts = ateco().texts
-    rules = load_rules("it")
-    stemmer = snowballstemmer.stemmer("italian")
-
-    def ours() -> float:
-        prepare = Preparation(rules)  # a fresh one: no stem is remembered from the last run
-        begun = time.perf_counter()
-        prepare.all(texts)
-        return len(texts) / (time.perf_counter() - begun)
-
-    def peer() -> float:
-        begun = time.perf_counter()
-        for text in texts:
-            folded = unicodedata.normalize("NFKD", text.lower())
-            " ".join(stemmer.stemWords(folded.split()))
-        return len(texts) / (time.perf_counter() - begun)
-
-    mine, other = interleaved(ours, peer, pairs=pairs)
-    return Measurement("NACE text preparation", "texts/s", mine, other, "lower-case and Snowball")
 
 
 def batch_prediction(folder: Path, *, pairs: int) -> Measurement:
