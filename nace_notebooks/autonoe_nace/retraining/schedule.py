@@ -1,0 +1,154 @@
+"""Retraining by the clock: a loop of our own, a line for cron, or a CronJob for Kubernetes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from autonoe.credentials.settings import AgentSettings
+from autonoe.errors import InvalidInputError
+from autonoe.kubernetes.labels import labels
+from autonoe.kubernetes.pods import with_agent
+from autonoe.names import slug
+
+_FIELDS = (
+    r"(?:\*|[0-5]?\d(?:-[0-5]?\d)?)(?:/\d{1,2})?",
+    r"(?:\*|(?:[01]?\d|2[0-3])(?:-(?:[01]?\d|2[0-3]))?)(?:/\d{1,2})?",
+    r"(?:\*|(?:0?[1-9]|[12]\d|3[01])(?:-(?:0?[1-9]|[12]\d|3[01]))?)(?:/\d{1,2})?",
+    r"(?:\*|(?:0?[1-9]|1[0-2])(?:-(?:0?[1-9]|1[0-2]))?)(?:/\d{1,2})?",
+    r"(?:\*|[0-7](?:-[0-7])?)(?:/\d{1,2})?",
+)
+_DEADLINE_S = 6 * 3_600
+_LATE_S = 3_600
+
+
+def check_cron(expression: str) -> str:
+    """Return a cron expression of five fields when it is one.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is not.
+    """
+    parts = expression.split()
+    whole = len(parts) == len(_FIELDS) and all(
+        re.fullmatch(f"{field}(?:,{field})*", part)
+        for field, part in zip(_FIELDS, parts, strict=True)
+    )
+    if not whole:
+        raise InvalidInputError(
+            f"{expression!r} is no cron expression.",
+            hint="Minute, hour, day, month, weekday: '0 3 * * 1' is Mondays at 3 o'clock.",
+        )
+    return " ".join(parts)
+
+
+def crontab(cron: str, arguments: Sequence[str]) -> str:
+    """Return a line for ``crontab -e``.
+
+    Parameters
+    ----------
+    cron : str
+        When.
+    arguments : sequence of str
+        Of ``autonoe nace retrain``.
+    """
+    # cron reads a bare % as the end of the line
+    command = shlex.join(["autonoe", "nace", "retrain", *arguments]).replace("%", r"\%")
+    return f"{check_cron(cron)} {command}"
+
+
+def cronjob(
+    cron: str,
+    arguments: Sequence[str],
+    *,
+    name: str,
+    image: str,
+    agent_image: str = "",
+    settings: AgentSettings | None = None,
+    memory: str = "4Gi",
+) -> dict[str, Any]:
+    """Return a Kubernetes CronJob that retrains; it holds no credentials.
+
+    Parameters
+    ----------
+    cron : str
+        When, in UTC.
+    arguments : sequence of str
+        Of ``autonoe nace retrain``.
+    name : str
+        Registered model, of which the job takes its name.
+    image : str
+        Image with ``autonoe[nace]``.
+    agent_image : str
+        Image of the credential agent; with ``settings`` it runs beside the job, which then acts in
+        the account's name with keys that renew themselves.
+    settings : AgentSettings, optional
+        The account and the addresses.
+    memory : str
+        Of the container, as Kubernetes writes it.
+
+    Raises
+    ------
+    InvalidInputError
+        If ``cron`` is no cron expression.
+    """
+    title = f"retrain-{slug(name)}"[:52].rstrip("-")  # Kubernetes adds eleven characters
+    marks = labels("nace-retrain", instance=title, component="retraining")
+    container = {
+        "name": "retrain",
+        "image": image,
+        "command": ["autonoe", "nace", "retrain"],
+        "args": [*arguments, "--work", "/work", "--json"],
+        "env": [{"name": "HOME", "value": "/work"}],
+        "resources": {"requests": {"cpu": "1", "memory": memory}, "limits": {"memory": memory}},
+        "volumeMounts": [{"name": "work", "mountPath": "/work"}],
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+    template: dict[str, Any] = {
+        "metadata": {"labels": marks},
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 1000,
+                "runAsGroup": 1000,
+                "fsGroup": 1000,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [container],
+            "volumes": [{"name": "work", "emptyDir": {}}],
+        },
+    }
+    if settings is not None:
+        template = with_agent(template, settings, agent_image or image)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": title, "labels": marks},
+        "spec": {
+            "schedule": check_cron(cron),
+            "timeZone": "Etc/UTC",
+            # two at once would train the same challenger twice
+            "concurrencyPolicy": "Forbid",
+            "startingDeadlineSeconds": _LATE_S,
+            "successfulJobsHistoryLimit": 3,
+            "failedJobsHistoryLimit": 3,
+            "jobTemplate": {
+                "metadata": {"labels": marks},
+                "spec": {
+                    "backoffLimit": 1,
+                    "activeDeadlineSeconds": _DEADLINE_S,
+                    "template": template,
+                },
+            },
+        },
+    }
