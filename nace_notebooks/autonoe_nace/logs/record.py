@@ -89,7 +89,8 @@ SCHEMA = pa.schema(
 """Columns of the Parquet files; their folder adds ``date`` (UTC day, ``date=YYYY-MM-DD``).
 
 ``code`` and ``probability`` are those of the first candidate (empty and 0 without one), so that a
-question about all predictions reads two narrow columns and no lists.
+question about all predictions reads two narrow columns and no lists. ``characters`` is
+always filled.
 """
 DEFAULTS: dict[str, object] = {
     "error": "",
@@ -111,6 +112,7 @@ def table(records: Sequence[LogRecord]) -> pa.Table:
     columns: dict[str, list[object]] = {
         name: [getattr(record, name) for record in records] for name in LogRecord.__struct_fields__
     }
+    columns["characters"] = [r.characters or len(r.text) for r in records]
     columns["code"] = [r.codes[0] if r.codes else "" for r in records]
     columns["probability"] = [r.probabilities[0] if r.probabilities else 0.0 for r in records]
     return pa.table(

@@ -1,0 +1,303 @@
+"""The monitoring's numbers, against the same numbers counted by hand with pandas."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from benchmarks.log_rows import FIRST, write_year
+
+from autonoe.errors import InvalidInputError, NotFoundError
+from autonoe_nace.logs.record import LogRecord, table
+from autonoe_nace.monitoring import (
+    Logs,
+    Selection,
+    Window,
+    compare,
+    daily,
+    drill,
+    hardest,
+    nomenclature_of,
+    operations,
+    rarest,
+)
+from autonoe_nace.monitoring.gold import metrics, read_gold, weighted_share
+from autonoe_nace.monitoring.rates import Rate, difference
+from autonoe_nace.nomenclature import load_nomenclature
+
+ROWS, DAYS = 20_000, 70
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("monitoring") / "logs"
+    write_year(place, ROWS, days=DAYS)
+    return place
+
+
+@pytest.fixture(scope="module")
+def logs(folder: Path) -> Logs:
+    return Logs(str(folder))
+
+
+@pytest.fixture(scope="module")
+def frame(folder: Path) -> pd.DataFrame:
+    columns = ["position", "time", "code", "confidence", "latency_ms", "error", "model_version"]
+    rows = pd.concat(
+        pq.ParquetFile(path).read(columns=columns).to_pandas()
+        for path in sorted(folder.glob("*/*.parquet"))
+    )
+    rows["date"] = rows["time"].dt.date
+    return rows
+
+
+def test_days_agree_with_pandas(logs: Logs, frame: pd.DataFrame) -> None:
+    days = daily.per_day(logs)
+    assert len(days) == DAYS
+    for day in days:
+        rows = frame[frame["date"] == day["date"]]
+        assert day["predictions"] == len(rows)
+        assert day["requests"] == (rows["position"] == 0).sum()
+        assert day["errors"] == (rows["error"] != "").sum()
+        latency = rows.loc[rows["position"] == 0, "latency_ms"]
+        exact = latency.quantile(0.5, interpolation="lower")
+        assert day["latency_p50_ms"] == pytest.approx(exact, rel=0.03)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.29, 0.7, 0.8, 1.0])
+def test_what_we_would_have_had_agrees_with_pandas(
+    logs: Logs, frame: pd.DataFrame, threshold: float
+) -> None:
+    answered = frame[frame["error"] == ""]
+    expected = (answered["confidence"] >= threshold - 1e-9).groupby(answered["date"]).mean()
+    found = {row["date"]: row["rate"] for row in daily.automatic_per_day(logs, threshold)}
+    assert found == pytest.approx(expected.to_dict())
+    share = daily.automatic(logs, threshold)
+    assert share.value == pytest.approx((answered["confidence"] >= threshold - 1e-9).mean())
+    slider = pd.DataFrame(daily.by_hundredth(logs))
+    chosen = slider.loc[slider["hundredth"] >= round(100 * threshold), "n"].sum()
+    assert chosen / slider["n"].sum() == share.value
+
+
+def test_a_selection_narrows_every_question(logs: Logs, frame: pd.DataFrame) -> None:
+    window = Window(FIRST + timedelta(days=10), FIRST + timedelta(days=20))
+    inside = frame[(frame["date"] >= window.first) & (frame["date"] <= window.last)]
+    chosen = Selection(window=window)
+    assert sum(row["predictions"] for row in daily.per_day(logs, chosen)) == len(inside)
+    assert logs.span(chosen) == window
+    version = inside["model_version"].iloc[0]
+    both = Selection(window=window, version=version)
+    n = int(((inside["model_version"] == version) & (inside["error"] == "")).sum())
+    assert daily.automatic(logs, 0.5, both).n == n
+    assert daily.automatic(logs, 0.5, Selection(deployment="' OR true --")).n == 0
+
+
+def test_errors_latency_and_versions(logs: Logs, frame: pd.DataFrame) -> None:
+    (error,) = operations.errors(logs)
+    assert (error["error"], error["n"]) == ("no_usable_word", (frame["error"] != "").sum())
+    found = operations.latency(logs)
+    exact = frame.loc[frame["position"] == 0, "latency_ms"].quantile([0.5, 0.9, 0.99])
+    for name, value in zip(("p50", "p90", "p99"), exact, strict=True):
+        assert found[name] == pytest.approx(value, rel=0.05)
+    versions = operations.versions(logs, 0.7)
+    assert [row["version"] for row in versions] == ["1", "2", "3", "4"]
+    assert sum(row["predictions"] for row in versions) == ROWS
+    assert versions[0]["first"] == FIRST
+
+
+def test_drilling_down_loses_nothing(logs: Logs, frame: pd.DataFrame) -> None:
+    tree = nomenclature_of(logs)
+    assert tree is not None
+    assert tree.name == "ateco2025"
+    sections = drill(logs, tree, threshold=0.5)
+    answered = frame[frame["error"] == ""]
+    assert sum(row["n"] for row in sections) == len(answered)
+    assert sum(row["share"] for row in sections) == pytest.approx(1)
+    assert [row["n"] for row in sections] == sorted((r["n"] for r in sections), reverse=True)
+    top = sections[0]
+    assert (top["level"], bool(top["title"])) == (1, True)
+    below = drill(logs, tree, under=top["code"], threshold=0.5)
+    assert sum(row["n"] for row in below) == top["n"]
+    assert {row["level"] for row in below} == {2}
+    deepest = below[0]
+    while deepest["level"] < 4:
+        parts = drill(logs, tree, under=deepest["code"], threshold=0.5)
+        assert sum(part["n"] for part in parts) == deepest["n"]
+        deepest = parts[0]
+    counted = Counter(answered["code"])
+    assert deepest["n"] >= counted[deepest["code"]] > 0
+
+
+def test_hard_and_rare_classes(logs: Logs, frame: pd.DataFrame) -> None:
+    tree = load_nomenclature("ateco2025")
+    hard = hardest(logs, tree, threshold=0.5, n=5, at_least=40)
+    assert all(row["n"] >= 40 for row in hard)
+    answered = frame[frame["error"] == ""]
+    rates = (answered["confidence"] >= 0.5).groupby(answered["code"]).agg(["mean", "size"])
+    enough = rates[rates["size"] >= 40]
+    for row in hard:
+        assert row["automatic"]["value"] == pytest.approx(enough.loc[row["code"], "mean"])
+    assert hard[0]["automatic"]["value"] <= enough["mean"].quantile(0.1)
+    rare = rarest(logs, tree, n=5)
+    assert [row["n"] for row in rare] == sorted(Counter(answered["code"]).values())[:5]
+    one_day = Selection(window=Window(FIRST, FIRST))
+    assert {row["n"] for row in rarest(logs, tree, selection=one_day)} == {0}, "of the whole tree"
+
+
+def test_two_windows_side_by_side(logs: Logs) -> None:
+    first = Window(FIRST, FIRST + timedelta(days=20))
+    last = Window(FIRST + timedelta(days=DAYS - 21), FIRST + timedelta(days=DAYS - 1))
+    found = compare(logs, first, last, threshold=0.7, tree=load_nomenclature("ateco2025"))
+    change = found["automatic"]
+    assert change["high"] < 0, "the last month was made worse"
+    both = [found[part]["automatic"]["value"] for part in ("before", "after")]
+    assert change["value"] == pytest.approx(both[1] - both[0])
+    assert found["index"]["ks"] > 0.1 > found["codes"]["cramers_v"] / 4
+    assert sum(row["after"] for row in found["sections"]) == pytest.approx(1)
+    with pytest.raises(NotFoundError, match="no predictions"):
+        compare(logs, first, first.same_season())
+
+
+def test_new_and_late_rows_are_seen_at_the_next_look(folder: Path, tmp_path: Path) -> None:
+    write_year(tmp_path / "logs", 300, days=3)
+    logs = Logs(str(tmp_path / "logs"))
+    assert logs.refresh() == []
+    day = tmp_path / "logs" / f"date={FIRST}"
+    write_year(tmp_path / "more", 90, days=3, seed=2)
+    more = tmp_path / "more" / f"date={FIRST}" / "predictions.parquet"
+    more.rename(day / "predictions-other.parquet")
+    before = daily.per_day(logs)
+    assert logs.refresh() == [FIRST]
+    after = daily.per_day(logs)
+    assert after[0]["predictions"] > before[0]["predictions"]
+    assert after[1:] == before[1:]
+    newer = tmp_path / "logs" / f"date={FIRST + timedelta(days=9)}"
+    newer.mkdir()
+    (tmp_path / "more" / f"date={FIRST + timedelta(days=1)}" / "predictions.parquet").rename(
+        newer / "predictions.parquet"
+    )
+    assert logs.refresh() == [FIRST + timedelta(days=9)]
+
+
+def test_files_of_an_older_version_count_too(tmp_path: Path) -> None:
+    record = LogRecord(
+        request_id="r",
+        position=0,
+        time=datetime(2026, 1, 1, tzinfo=UTC),
+        deployment="d",
+        key_id="k",
+        model_name="m",
+        model_version="1",
+        model_sha256="0" * 64,
+        text="riso",
+        codes=["01.12"],
+        titles=["Riso"],
+        probabilities=[0.9],
+        confidence=0.7,
+        threshold=0.8,
+        auto=False,
+        latency_ms=1.0,
+    )
+    day = tmp_path / "date=2026-01-01"
+    day.mkdir()
+    old = table([record]).drop_columns(["code", "probability", "stage", "fallback_code", "words"])
+    pq.write_table(old, day / "predictions.parquet")
+    rows = Logs(str(tmp_path)).rows("SELECT code, stage, thousandth FROM facts")
+    assert rows == [{"code": "01.12", "stage": "model", "thousandth": 700}]
+
+
+def test_windows_of_days() -> None:
+    today = date(2026, 3, 31)
+    assert Window.parse("7d", today=today) == Window(date(2026, 3, 25), today)
+    quarter = Window.parse("2026-01-01..2026-03-31", today=today)
+    assert (quarter.days, str(quarter)) == (90, "2026-01-01..2026-03-31")
+    assert quarter.before().last == date(2025, 12, 31)
+    assert quarter.same_season().first.weekday() == quarter.first.weekday()
+    for wrong in ("", "yesterday", "2026-02-30", "2026-02-01..2026-01-01"):
+        with pytest.raises(InvalidInputError):
+            Window.parse(wrong, today=today)
+
+
+def test_the_difference_of_two_rates_of_a_known_case() -> None:
+    """Newcombe (1998), method 10, example (a): 56/70 - 48/80."""
+    found = difference(Rate.of(48, 80), Rate.of(56, 70))
+    assert found["value"] == pytest.approx(0.2)
+    assert (round(found["low"], 4), round(found["high"], 4)) == (0.0524, 0.3339)
+
+
+def gold_rows(folder: Path) -> Path:
+    """Write a gold standard whose figures are counted by hand below."""
+    rows = [
+        # request, code, model's code, weight, confidence, auto, status
+        ("a", "01.12", "01.12", 10.0, 0.9, True, "coded"),
+        ("b", "01.11", "01.12", 10.0, 0.9, True, "coded"),
+        ("c", "01.12", "10.71", 1.0, 0.1, False, "coded"),
+        ("d", "10.71", "10.71", 3.0, 0.3, False, "coded"),
+        ("e", "", "10.71", 6.0, 0.2, False, "cannot_be_coded"),
+    ]
+    names = ["request_id", "code", "model_code", "weight", "model_confidence", "auto", "status"]
+    found = pa.table(
+        {name: list(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
+    )
+    n = len(rows)
+    extra = {
+        "position": pa.array([0] * n, pa.int32()),
+        "stratum": pa.array(["s"] * n),
+        "model_version": pa.array(["1"] * n),
+        "annotated_at": pa.array([datetime(2026, 1, 2, tzinfo=UTC)] * n),
+        "coder": pa.array(["ana"] * n),
+    }
+    for name, column in extra.items():
+        found = found.append_column(name, column)
+    place = folder / "gold"
+    place.mkdir()
+    pq.write_table(found, place / "round-1.parquet")
+    # corrected later: only the newest counts
+    earlier = found.slice(0, 1).set_column(
+        found.schema.get_field_index("code"), "code", pa.array(["10.71"])
+    )
+    position = found.schema.get_field_index("annotated_at")
+    earlier = earlier.set_column(
+        position, "annotated_at", pa.array([datetime(2026, 1, 1, tzinfo=UTC)])
+    )
+    pq.write_table(earlier, place / "round-0.parquet")
+    return place
+
+
+def test_gold_metrics_keep_automatic_and_manual_apart(tmp_path: Path) -> None:
+    gold = read_gold(str(gold_rows(tmp_path)))
+    found = metrics(gold, tree=load_nomenclature("ateco2025"))
+    assert found["auto"]["levels"]["code"]["value"] == pytest.approx(10 / 20)
+    assert found["manual"]["levels"]["code"]["value"] == pytest.approx(3 / 4)
+    assert found["all"]["levels"]["code"]["value"] == pytest.approx(13 / 24)
+    assert found["auto"]["levels"]["1"]["value"] == 1.0, "both are in agriculture"
+    assert found["manual"]["cannot_be_coded"]["value"] == pytest.approx(6 / 10)
+    # 10 automatic ones are wrong; what people coded is right
+    assert found["blended"]["value"] == pytest.approx(14 / 24)
+    at_zero = metrics(gold, threshold=0.0)
+    assert (at_zero["auto"]["n"], at_zero["manual"]["n"]) == (5, 0)
+    assert metrics(gold, version="2")["all"]["n"] == 0
+    with pytest.raises(NotFoundError, match="no gold standard"):
+        read_gold(str(tmp_path / "none"))
+
+
+def test_a_weighted_share_counts_its_rows_by_their_weight() -> None:
+    even = weighted_share([True, False] * 50, [1.0] * 100)
+    skewed = weighted_share([True, False] * 50, [9.0, 1.0] * 50)
+    assert (even["value"], even["n_effective"]) == (0.5, 100)
+    assert skewed["value"] == 0.9
+    assert skewed["n_effective"] == pytest.approx(100 * 100 / 164)
+    assert math.isnan(weighted_share([], [])["value"])
+    inside = 0
+    random = np.random.default_rng(1)
+    for _ in range(300):
+        found = weighted_share(list(random.random(80) < 0.7), list(random.integers(1, 5, 80)))
+        inside += found["low"] <= 0.7 <= found["high"]
+    assert inside / 300 > 0.9
