@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from autonoe_nace.text import Preparation, load_rules
 from benchmarks import cleaning
+
+from autonoe_nace.text import Preparation, load_rules
 
 
 def test_the_peers_give_the_same_words_and_ours_is_faster_than_the_stock_method() -> None:
