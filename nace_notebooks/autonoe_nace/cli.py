@@ -1,9 +1,8 @@
-"""``autonoe nace``: train and predict; the other commands are loaded when called."""
+"""``autonoe nace``: train; the other commands are loaded when called."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from autonoe_nace.cli_data import (
 from autonoe_nace.cli_progress import ProgressBar
 
 _ELSEWHERE = {
+    "predict": "autonoe_nace.model.cli:predict",
     "serve": "autonoe_nace.serving.cli:serve",
     "keys": "autonoe_nace.serving.keys_cli:keys",
     "etl": "autonoe_nace.logs.cli:etl",
@@ -122,6 +122,32 @@ def nace() -> None:
     default=None,
     help="Carry the training texts for explanations; by default published ones only.",
 )
+@click.option(
+    "--preset",
+    type=click.Choice(["fast", "full"]),
+    help="fast is fastText alone; full adds a linear classifier and the nearest texts.",
+)
+@click.option("--linear/--no-linear", default=None, help="That part, whatever the preset.")
+@click.option(
+    "--neighbours/--no-neighbours",
+    default=None,
+    help="That part; it keeps the words of the training texts in the model.",
+)
+@click.option(
+    "--lookup/--no-lookup",
+    default=None,
+    help="Let a rules engine made from the same texts answer first where it is sure.",
+)
+@click.option("--linear-c", type=float, help="How much an error on a training text counts.")
+@click.option(
+    "--most-texts", type=int, help="Texts of the linear part and the neighbours, at most."
+)
+@click.option(
+    "--calibration-share", type=float, help="Part of the texts held out in a round; 0 for none."
+)
+@click.option(
+    "--calibration-rounds", type=int, help="Calibrating models, each without other texts."
+)
 @click.option("--epoch", type=int, help="Passes over the data.")
 @click.option("--lr", type=float, help="Learning rate.")
 @click.option("--dim", type=int, help="Length of the vectors.")
@@ -196,63 +222,3 @@ def train(
         )
     else:
         click.echo(f"{model.id} written to {folder}; its README.md says what it is worth.")
-
-
-@nace.command()
-@click.argument("texts", nargs=-1, metavar="[TEXT]...")
-@click.option("--model", required=True, metavar="DIR", help="Folder of the model.")
-@click.option("--data", metavar="F", help="CSV or Parquet with a column of texts.")
-@click.option("--text-column", default="text", show_default=True, help="Column of the texts.")
-@click.option(
-    "--top-k",
-    "-k",
-    default=5,
-    show_default=True,
-    type=click.IntRange(min=1),
-    help="Codes per text.",
-)
-@click.option("--level", type=int, help="A broader level than the model's own.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def predict(
-    texts: Sequence[str],
-    model: str,
-    data: str | None,
-    text_column: str,
-    top_k: int,
-    level: int | None,
-    as_json: bool,
-) -> None:
-    """Give the most probable codes of each TEXT, or of each row of --data."""
-    from autonoe_nace.data import read_texts
-    from autonoe_nace.model import NaceModel
-
-    if bool(texts) == bool(data):
-        raise InvalidInputError("Nothing to predict, or two things.", hint="Give texts or --data.")
-    rows = read_texts(data, text_column=text_column) if data else list(texts)
-    loaded = NaceModel.load(model)
-    found = loaded.predict(rows, top_k, level=level)
-    if as_json:
-        print_json(
-            {
-                "model": loaded.id,
-                "predictions": [
-                    {
-                        "row": row,
-                        "text": text,
-                        "candidates": [
-                            {"code": c.code, "title": c.title, "probability": c.probability}
-                            for c in p.candidates
-                        ],
-                        "confidence": p.confidence,
-                    }
-                    for row, (text, p) in enumerate(zip(rows, found, strict=True), start=1)
-                ],
-            }
-        )
-        return
-    for text, prediction in zip(rows, found, strict=True):
-        click.echo(f"{text}  [confidence {prediction.confidence:.2f}]")
-        for c in prediction.candidates:
-            click.echo(f"  {c.probability:6.1%}  {c.code:<8}  {c.title}")
-        if not prediction.candidates:
-            click.echo("  no usable word")

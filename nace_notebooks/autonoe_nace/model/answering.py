@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from autonoe_nace.model.answers import Candidate, Prediction
 
 if TYPE_CHECKING:
+    from autonoe_nace.model.first_stage import Stage
     from autonoe_nace.model.nace_model import NaceModel
 
 Floats = NDArray[np.float32]
@@ -43,7 +44,11 @@ class Asked:
 
 
 def answer(
-    model: NaceModel, probabilities: Floats, prepared: Sequence[str], asked: Asked
+    model: NaceModel,
+    probabilities: Floats,
+    prepared: Sequence[str],
+    asked: Asked,
+    stages: Sequence[Stage] | None = None,
 ) -> list[Prediction]:
     """Return the answers for ``probabilities`` (texts x codes) of the texts ``prepared``."""
     codes, rolled = model.roll_up(probabilities, asked.level)
@@ -56,7 +61,7 @@ def answer(
         )
         for row, given in zip(order.tolist(), values.tolist(), strict=True)
     ]
-    if asked.fallback_at is None and asked.least is None:
+    if asked.fallback_at is None and asked.least is None and stages is None:
         return list(map(Prediction, candidates, confidences, prepared))
     size = len(prepared)
     sets: Sequence[tuple[str, ...] | None] = [None] * size
@@ -65,7 +70,9 @@ def answer(
     fallbacks: Sequence[Candidate | None] = [None] * size
     if asked.fallback_at is not None:
         fallbacks = _fallbacks(model, probabilities, asked, candidates, confidences)
-    return list(map(Prediction, candidates, confidences, prepared, fallbacks, sets))
+    if stages is None:
+        return list(map(Prediction, candidates, confidences, prepared, fallbacks, sets))
+    return list(map(Prediction, candidates, confidences, prepared, fallbacks, sets, stages))
 
 
 def best(probabilities: Floats, k: int) -> NDArray[np.intp]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autonoe.errors import ConflictError, InvalidInputError
+from autonoe_nace.lookup import LookupIndex
 from autonoe_nace.model.answering import NOTHING, Asked, answer, best
 from autonoe_nace.model.answers import Prediction
 from autonoe_nace.model.canary import check_in_child
@@ -23,9 +24,11 @@ from autonoe_nace.model.ensemble import Ensemble
 from autonoe_nace.model.explain import Explainer
 from autonoe_nace.model.explain_result import Explanation
 from autonoe_nace.model.explain_texts import NearText
+from autonoe_nace.model.first_stage import FirstStage
 from autonoe_nace.model.hierarchy import Hierarchy, LevelsAbove
 from autonoe_nace.model.manifest import (
     CONFORMAL_FILE,
+    LOOKUP_FILE,
     MANIFEST_FILE,
     NOMENCLATURE_FILE,
     RULES_FILE,
@@ -65,6 +68,8 @@ class NaceModel:
         fastText and what the preset adds.
     conformal : Conformal or None
         Scores for sets with a coverage; None when the model was trained on too few texts.
+    first_stage : FirstStage or None
+        The rules engine that is asked before the model, if it was trained with one.
     """
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
@@ -78,6 +83,11 @@ class NaceModel:
             document = _read_json(folder / CONFORMAL_FILE)
             self.conformal = Conformal.from_dict(document, self.nomenclature)
         self._hierarchy = Hierarchy(self.ensemble.labels, self.nomenclature, manifest.level)
+        self.first_stage: FirstStage | None = None
+        worth = manifest.calibration.lookup
+        if LOOKUP_FILE in manifest.files and worth is not None:
+            path = folder / LOOKUP_FILE
+            self.first_stage = FirstStage.load(path, worth, self.codes, manifest.level)
         self._titles: dict[int, tuple[str, ...]] = {}
         self._least: dict[float, Floats] = {}
         self._keep: tempfile.TemporaryDirectory[str] | None = None
@@ -141,6 +151,11 @@ class NaceModel:
     def id(self) -> str:
         """The model's id, by which any answer can be traced to it."""
         return self.manifest.id
+
+    @property
+    def lookup(self) -> LookupIndex | None:
+        """The rules engine that is asked first, or None."""
+        return self.first_stage.index if self.first_stage is not None else None
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -323,7 +338,13 @@ class NaceModel:
         if not usable:
             return out
         words = prepared if len(usable) == len(texts) else [prepared[i] for i in usable]
-        found = answer(self, self.probabilities(words), words, asked)
+        probabilities = self.probabilities(words)
+        stages = None
+        if self.first_stage is not None:
+            typed = [texts[i] for i in usable]
+            beside = [features[i] for i in usable] if features is not None else None
+            stages = self.first_stage.decide(probabilities, typed, beside)
+        found = answer(self, probabilities, words, asked, stages)
         for i, prediction in zip(usable, found, strict=True):
             out[i] = prediction
         return out

@@ -91,7 +91,7 @@ def code_hash() -> str:
     """Return the SHA-256 over the sources that decide what a model becomes and answers."""
     digest = hashlib.sha256()
     root = resources.files("autonoe_nace")
-    for part in ("model", "nomenclature", "text", "training"):
+    for part in ("lookup", "model", "nomenclature", "text", "training"):
         for name, content in _files(root / part, part):
             digest.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
     return digest.hexdigest()

@@ -29,6 +29,8 @@ class Material:
         Prepared text alone, by which near-duplicates are found.
     texts : list of str
         The text as it was typed.
+    rows : list of int
+        Positions of the data set's own samples in it.
     own : int
         Number of samples that come from the data set itself.
     level : int
@@ -40,6 +42,7 @@ class Material:
     samples: list[tuple[str, str]]
     words: list[str]
     texts: list[str]
+    rows: list[int]
     own: int
     level: int
     sources: list[dict[str, str | int]]
@@ -91,6 +94,7 @@ def gather(
         samples=[(example.sample, example.code) for example in found],
         words=[example.words for example in found],
         texts=[example.text for example in found],
+        rows=[example.row for example in found[:own]],
         own=own,
         level=level,
         sources=sources,
@@ -98,12 +102,13 @@ def gather(
 
 
 class _Example(NamedTuple):
-    """A usable text: as typed, prepared, prepared with side variables, and its code."""
+    """A usable text: as typed, prepared, with side variables; its code; its place in the data."""
 
     text: str
     words: str
     sample: str
     code: str
+    row: int = -1
 
 
 def _examples(
@@ -118,10 +123,10 @@ def _examples(
     append = prepare.features.append
     prepared = prepare.all(data.texts)
     rows = zip(data.texts, prepared, codes, data.feature_rows(), strict=True)
-    for text, words, code, features in rows:
+    for row, (text, words, code, features) in enumerate(rows):
         if words and code is not None:
             label = _label(code, nomenclature, level)
-            out.append(_Example(text, words, append(words, features), label))
+            out.append(_Example(text, words, append(words, features), label, row))
     return out
 
 

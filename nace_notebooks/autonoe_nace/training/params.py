@@ -46,16 +46,21 @@ class TrainingParams(BaseModel):
     keep_texts : bool or None
         Whether the model carries its training texts, so that explanations can show those most like
         a text. None keeps published reference material only: titles, and data sets marked public.
-    calibration_share : float
-        Part of the texts that a calibrating model does not see; 0 for no calibration.
+    calibration_share : float or None
+        Part of the texts that a calibrating model does not see; 0 for no calibration. None takes
+        .15 for ``fast`` and .08 for ``full``: the less is held out, the more like the final model
+        the calibrating one is.
     calibration_rounds : int or None
-        Calibrating models, each without other texts; None takes 1 for ``fast`` and 2 for ``full``.
+        Calibrating models, each without other texts; None takes 1 for ``fast`` and 4 for ``full``.
         More of them give more texts for calibration and take as much time each as the model itself.
     linear, neighbours : bool or None
         Whether to add that part; None leaves it to the preset. The neighbours keep the words of the
         training texts in the model, which confidential texts may forbid.
     linear_c : float
         How much the linear classifier minds an error on a training text.
+    lookup : bool
+        Whether a rules engine made from the same texts answers first where it is sure. It keeps
+        those texts in the model.
     most_texts : int
         Texts that the linear classifier and the neighbours use, at most: an even choice of them.
         fastText always learns from all.
@@ -77,16 +82,17 @@ class TrainingParams(BaseModel):
     language: str = ""
     titles: bool = True
     keep_texts: bool | None = None
-    calibration_share: float = Field(default=0.15, ge=0, le=0.5)
+    calibration_share: float | None = Field(default=None, ge=0, le=0.5)
     calibration_rounds: int | None = Field(default=None, ge=1, le=10)
     linear: bool | None = None
     neighbours: bool | None = None
     linear_c: float = Field(default=1.0, gt=0, le=1_000)
+    lookup: bool = False
     most_texts: int = Field(default=150_000, ge=2)
 
     @model_validator(mode="after")
     def _rounds_fit(self) -> TrainingParams:
-        if self.rounds * self.calibration_share > 1:
+        if self.rounds * self.held_share > 1:
             raise ValueError("calibration_share times calibration_rounds is more than all texts")
         return self
 
@@ -105,7 +111,14 @@ class TrainingParams(BaseModel):
         """Number of calibrating models."""
         if self.calibration_rounds is not None:
             return self.calibration_rounds
-        return 2 if self.preset == "full" else 1
+        return 4 if self.preset == "full" else 1
+
+    @property
+    def held_share(self) -> float:
+        """Part of the texts that each calibrating model does not see."""
+        if self.calibration_share is not None:
+            return self.calibration_share
+        return 0.08 if self.preset == "full" else 0.15
 
     @classmethod
     def of(cls, **values: Any) -> TrainingParams:

@@ -14,7 +14,7 @@ from autonoe_nace.model import NaceModel
 from autonoe_nace.model.conformal import Conformal
 from autonoe_nace.model.ensemble import Ensemble
 from autonoe_nace.model.hierarchy import Hierarchy
-from autonoe_nace.model.manifest import MODEL_FILE, Calibration
+from autonoe_nace.model.manifest import LOOKUP_FILE, MODEL_FILE, Calibration
 from autonoe_nace.model.scores import Scorer
 from autonoe_nace.nomenclature import Nomenclature
 from autonoe_nace.nomenclature.notes import Note
@@ -22,6 +22,7 @@ from autonoe_nace.splitting import near_duplicate_groups
 from autonoe_nace.text import Banding, FeatureTokens, Preparation, load_rules, rules_for
 from autonoe_nace.training.assemble import assemble
 from autonoe_nace.training.calibrate import choose_temperature, choose_weights
+from autonoe_nace.training.first_stage import LookupMaker, worth
 from autonoe_nace.training.fit import fit
 from autonoe_nace.training.held_out import Round, Scale, judge, split
 from autonoe_nace.training.keep import keep_for_explanations
@@ -91,15 +92,20 @@ def train(
     prepare = Preparation(rules, FeatureTokens.learn(data.features, bands=bands))
     progress("preparing", 0.0)
     material = gather(data, extra, nomenclature, params, prepare)
+    maker = None
+    if params.lookup:
+        maker = LookupMaker(data, extra, nomenclature, rules, params, bands, material)
     keep = tempfile.TemporaryDirectory(prefix="autonoe-nace-")
     folder = Path(keep.name)
     calibration, conformal, held_out = _PLAIN, None, dict[str, Any]()
-    if params.calibration_share and material.own >= FEWEST:
+    if params.held_share and material.own >= FEWEST:
         calibration, conformal, held_out = _calibrate(
-            material, nomenclature, params, folder, progress
+            material, nomenclature, params, folder, progress, maker
         )
     _learn(material.samples, params, folder, progress, "")
     progress("finishing", 0.0)
+    if maker is not None and calibration.lookup is not None:
+        maker.build().save(folder / LOOKUP_FILE)
     keep_for_explanations(folder, data, extra, nomenclature, params, notes)
     model = assemble(
         folder,
@@ -132,6 +138,7 @@ def _calibrate(
     params: TrainingParams,
     folder: Path,
     progress: Progress,
+    maker: LookupMaker | None,
 ) -> tuple[Calibration, Conformal | None, dict[str, Any]]:
     """Learn without some groups of near-duplicates, and calibrate on those.
 
@@ -144,10 +151,11 @@ def _calibrate(
     judging: list[Round] = []
     places = split(
         groups[: material.own],
-        share=params.calibration_share,
+        share=params.held_share,
         rounds=params.rounds,
         seed=params.seed,
     )
+    answered, right = 0, 0
     for for_tuning, for_judging in places:
         hidden = {groups[i] for i in (*for_tuning, *for_judging)}
         seen = [s for s, group in zip(material.samples, groups, strict=True) if group not in hidden]
@@ -158,6 +166,9 @@ def _calibrate(
         hierarchy = Hierarchy(ensemble.labels, nomenclature, material.level)
         for rounds, held in ((tuning, for_tuning), (judging, for_judging)):
             rounds.append(Round.of(ensemble, hierarchy, [material.samples[i] for i in held]))
+        if maker is not None:
+            of_round = maker.judge(maker.build((*for_tuning, *for_judging)), for_tuning)
+            answered, right = answered + of_round[0], right + of_round[1]
         shutil.rmtree(scratch)
     progress("calibrating", 0.0)
     scale = choose_temperature(tuning, choose_weights(tuning))
@@ -176,6 +187,7 @@ def _calibrate(
         ece_after=after[level]["ece"] if level in after else 0.0,
         weights=scale.weights,
         conformal_n=conformal.n,
+        lookup=worth(answered, right) if maker is not None else None,
     )
     progress("calibrating", 1.0)
     return calibration, conformal, after
