@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
+
+import pytest
 
 from autonoe_nace import registry, tracking
 from autonoe_nace.data import Dataset, ateco
 from autonoe_nace.training import TrainingParams, train
+from support.mlflow_server import mlflow_server
 
 
 @cache
@@ -31,3 +34,13 @@ def registered(folders: Sequence[Path], name: str) -> list[str]:
         registry.register(tracking.track(folder, {}, experiment=name), name=name, alias="").version
         for folder in folders
     ]
+
+
+@pytest.fixture(scope="module")
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run a registry of this module's own and point the environment to it."""
+    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as url, pytest.MonkeyPatch.context() as m:
+        m.setenv("MLFLOW_TRACKING_URI", url)
+        m.setenv("MLFLOW_REGISTRY_URI", url)
+        m.setenv("AUTONOE_ACCOUNT", "ana")
+        yield url

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from autonoe_nace.model.explain import Explanation, WordShare
+    from autonoe_nace.model.explain_result import Explanation, WordShare
 
 _BARS = 12
 _FOR, _AGAINST = "0, 114, 178", "213, 94, 0"

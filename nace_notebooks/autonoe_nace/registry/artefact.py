@@ -71,24 +71,32 @@ def check_manifest(path: Path, pins: Pins) -> Manifest:
     return manifest
 
 
-def check_listing(manifest: Manifest, sizes: Mapping[str, int | None]) -> None:
-    """Compare what the store says about the files with the manifest, before anything is fetched.
+def check_sizes(sizes: Mapping[str, int | None]) -> None:
+    """Judge a listing of the store by names and sizes, before anything is fetched.
 
     Parameters
     ----------
-    manifest : Manifest
-        What should be there.
     sizes : mapping of str to int or None
         Bytes of each file by name; None where the store does not tell.
 
     Raises
     ------
     AutonoeError
-        ``model_damaged`` if a file is missing or of another size.
+        ``model_damaged`` if there is no manifest, or a file is larger than any model's.
     """
-    for name, entry in manifest.files.items():
-        if name not in sizes or sizes[name] not in (None, entry.size):
-            raise damaged(f"{name} is missing or of the wrong size")
+    if MANIFEST_FILE not in sizes:
+        raise damaged(f"its folder in the store holds no {MANIFEST_FILE}")
+    small = {MANIFEST_FILE: MAX_MANIFEST_BYTES, CARD_FILE: MAX_CARD_BYTES}
+    for name, most in small.items():
+        if (sizes.get(name) or 0) > most:
+            raise damaged(f"{name} is larger than {most >> 20} MiB")
+    if sum(size or 0 for name, size in sizes.items() if is_native(name)) > MAX_MODEL_BYTES:
+        raise damaged(f"it is larger than {MAX_MODEL_BYTES >> 30} GiB")
+
+
+def is_native(name: str) -> bool:
+    """Tell whether a file of this name can belong to a model."""
+    return name == CARD_FILE or bool(_NAME.fullmatch(name))
 
 
 def check_folder(folder: Path, manifest: Manifest, pins: Pins) -> None:

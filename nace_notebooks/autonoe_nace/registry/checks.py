@@ -139,8 +139,7 @@ def check_and_fetch(
         if error.code not in _VERDICTS:
             raise
         return CheckReport(uri, name, version, items=(_failed("artefact", error),)), folder
-    known = {"uri": uri, "name": name, "version": version}
-    known |= {"model_id": manifest.id, "sha256": manifest.hashes["model"]}
+    known = (uri, name, version, manifest.id, manifest.hashes["model"])
     size = sum(entry.size for entry in manifest.files.values())
     items = [
         CheckItem(
@@ -152,7 +151,7 @@ def check_and_fetch(
         cost = check_in_child(folder, measure=True)
     except AutonoeError as error:
         items.append(_failed("answers", error))
-        return CheckReport(**known, items=tuple(items)), folder
+        return CheckReport(*known, items=tuple(items)), folder
     memory = cost.pop("memory_bytes") / _MIB
     items += [
         CheckItem("answers", True, f"It gives its {len(manifest.canary)} known answers."),
@@ -160,7 +159,7 @@ def check_and_fetch(
         _limit("memory", memory, limits.memory_mib, "MiB", "Loaded, it takes"),
     ]
     figures = {"size_mib": round(size / _MIB, 3), "memory_mib": round(memory, 1), **cost}
-    return CheckReport(**known, items=tuple(items), figures=figures), folder
+    return CheckReport(*known, items=tuple(items), figures=figures), folder
 
 
 def _limit(name: str, found: float, most: float, unit: str, what: str) -> CheckItem:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,14 +15,16 @@ if TYPE_CHECKING:
     from autonoe_nace.model import NaceModel
     from autonoe_nace.registry import CheckReport
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
 
 @click.group()
 def models() -> None:
     """Check, compare, promote and roll back registered models."""
 
 
-def _options(*options: Any) -> Any:
-    def decorate(command: Any) -> Any:
+def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
         for option in reversed(options):
             command = option(command)
         return command

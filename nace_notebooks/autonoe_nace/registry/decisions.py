@@ -10,16 +10,18 @@ import getpass
 import json
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from mlflow import MlflowClient
 
-from autonoe_nace.registry.versions import alias_version
 from autonoe_nace.tracking import mlflow_errors, quiet_client
 
 DECISION_TAG = "autonoe.decision."
+PENDING_TAG = "autonoe.intended."
+"""Before the name of an alias: the decision that is being, or was last, carried out."""
 LAST_TAG = "autonoe.last_decision"
 ARTIFACTS = "decisions"
 
@@ -132,8 +134,9 @@ def record(
 
     Writing the same decision again changes nothing.
     """
-    entry = client.get_model_version(name, decision.version)
-    decision = replace(decision, run_id=str(entry.run_id or ""))
+    if not decision.run_id:
+        entry = client.get_model_version(name, decision.version)
+        decision = replace(decision, run_id=str(entry.run_id or ""))
     if report is not None and decision.run_id:
         document = {**report, "decision": decision.to_dict()}
         client.log_dict(decision.run_id, document, decision.report)
@@ -157,11 +160,20 @@ def decode(value: str) -> Decision | None:
         return None
 
 
-def recorded(client: MlflowClient, name: str) -> list[Decision]:
-    """Return the decisions in the tags of ``name``, the oldest first."""
-    tags: dict[str, str] = client.get_registered_model(name).tags
+def recorded(registered: Any) -> list[Decision]:
+    """Return the decisions in the tags of a registered model of MLflow, the oldest first.
+
+    A move whose record is missing because its process was killed in between is among them: its
+    intention is there, and the alias points to its version.
+    """
+    tags: Mapping[str, str] = registered.tags
     found = [decode(value) for key, value in tags.items() if key.startswith(DECISION_TAG)]
-    return sorted((d for d in found if d is not None), key=lambda d: d.id)
+    known = {decision.id: decision for decision in found if decision is not None}
+    for alias, version in registered.aliases.items():
+        intended = decode(tags.get(PENDING_TAG + alias, ""))
+        if intended is not None and intended.version == str(version):
+            known.setdefault(intended.id, intended)
+    return sorted(known.values(), key=lambda d: d.id)
 
 
 def history(name: str, *, alias: str | None = None) -> list[Decision]:
@@ -182,34 +194,24 @@ def history(name: str, *, alias: str | None = None) -> list[Decision]:
     AutonoeError
         ``not_found``, ``forbidden`` or ``unavailable`` from MLflow.
     """
-    client = quiet_client()
     with mlflow_errors(f"read the history of {name}"):
-        found = recorded(client, name)
-        pointed: dict[str, object] = client.get_registered_model(name).aliases
-        for known, version in sorted(pointed.items()):
-            if _last_version(found, known) != str(version):
-                found.append(
-                    Decision(
-                        id="",
-                        time="",
-                        kind="outside",
-                        alias=known,
-                        version=str(version),
-                        previous=_last_version(found, known),
-                        by="",
-                    )
-                )
+        registered = quiet_client().get_registered_model(name)
+    found = recorded(registered)
+    for known, version in sorted(registered.aliases.items()):
+        before_it = _last_version(found, known)
+        if before_it != str(version):
+            found.append(Decision("", "", "outside", known, str(version), before_it, ""))
     return [d for d in found if alias is None or d.alias == alias]
 
 
-def before(client: MlflowClient, name: str, alias: str) -> str:
+def before(registered: Any, alias: str) -> str:
     """Return the version to which a rollback of ``alias`` leads; empty when there is none.
 
     A promotion puts a version on top, a rollback takes it off: rolling back twice goes two versions
     back and never returns to the one that was bad.
     """
     stack: list[str] = []
-    for decision in recorded(client, name):
+    for decision in recorded(registered):
         if decision.alias != alias or decision.kind not in MOVES:
             continue
         if decision.kind == "rollback" and decision.version in stack:
@@ -218,8 +220,7 @@ def before(client: MlflowClient, name: str, alias: str) -> str:
             if not stack and decision.previous:
                 stack.append(decision.previous)
             stack.append(decision.version)
-    current = alias_version(client, name, alias)
-    if stack and stack[-1] == current:
+    if stack and stack[-1] == str(registered.aliases.get(alias, "")):
         stack.pop()
     return stack[-1] if stack else ""
 

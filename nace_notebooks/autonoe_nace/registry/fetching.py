@@ -62,31 +62,38 @@ def _whole(folder: Path, pins: Pins) -> bool:
 
 
 def _download(source: str, folder: Path, pins: Pins) -> None:
-    """Fetch the manifest, then what it names, into a folder that appears whole or not at all."""
+    """Fetch the files of the manifest into a folder that appears whole or not at all."""
     artefact.check_source(source)
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    sizes = {
-        PurePosixPath(file.path).name: file.file_size
-        for file in list_artifacts(artifact_uri=source)
-        if not file.is_dir
-    }
-    if MANIFEST_FILE not in sizes:
-        raise damaged(f"its folder in the store holds no {MANIFEST_FILE}")
-    if (sizes[MANIFEST_FILE] or 0) > artefact.MAX_MANIFEST_BYTES:
-        raise damaged(f"{MANIFEST_FILE} is larger than any manifest")
+    listing = list_artifacts(artifact_uri=source)
+    sizes = {PurePosixPath(file.path).name: file.file_size for file in listing if not file.is_dir}
+    artefact.check_sizes(sizes)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch-") as temporary:
         target = Path(temporary) / "model"
         target.mkdir()
-        _get(source, MANIFEST_FILE, target)
+        if all(map(artefact.is_native, sizes)) and not any(file.is_dir for file in listing):
+            fetched = Path(download_artifacts(artifact_uri=source, dst_path=temporary))
+            names = list(sizes)
+            for name in names:
+                _take(fetched / name, target)
+        else:
+            # something else lies there: it is left where it is, file by file
+            _get(source, MANIFEST_FILE, target)
+            names = list(artefact.check_manifest(target / MANIFEST_FILE, pins).files)
+            names += [CARD_FILE] if CARD_FILE in sizes else []
+            for name in names:
+                if name not in sizes:
+                    raise damaged(f"{name} is missing")
+                _get(source, name, target)
         manifest = artefact.check_manifest(target / MANIFEST_FILE, pins)
-        artefact.check_listing(manifest, sizes)
-        names = list(manifest.files)
-        if (sizes.get(CARD_FILE) or artefact.MAX_CARD_BYTES + 1) <= artefact.MAX_CARD_BYTES:
-            names.append(CARD_FILE)
-        for name in names:
-            _get(source, name, target)
         artefact.check_folder(target, manifest, pins)
         _replace(target, folder, Path(temporary))
+
+
+def _take(file: Path, target: Path) -> None:
+    if not artefact.is_plain(file):
+        raise damaged(f"{file.name} is no plain file in the store")
+    file.rename(target / file.name)
 
 
 def _get(source: str, name: str, target: Path) -> None:

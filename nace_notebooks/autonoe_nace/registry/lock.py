@@ -19,9 +19,9 @@ from mlflow.exceptions import MlflowException
 from autonoe.errors import ConflictError
 from autonoe.waiting import wait_until
 
-LEASE_S = 30.0
+LEASE_S = 60.0
 """A lock whose holder was killed can be taken over after so long."""
-WAIT_S = 60.0
+WAIT_S = 120.0
 """How long a promotion waits for another one's lock."""
 
 _SUFFIX = ".promotion-lock"
@@ -87,7 +87,9 @@ def promotion_lock(client: MlflowClient, name: str, by: str) -> Iterator[Lease]:
     try:
         yield lease
     finally:
-        _release(client, lock, token)
+        # a lock that ran out can be another one's by now
+        if time.time() < lease.until or _token(client, lock) == token:
+            client.delete_registered_model(lock)
 
 
 def _try(client: MlflowClient, lock: str, token: str, by: str) -> Lease | None:
@@ -99,7 +101,7 @@ def _try(client: MlflowClient, lock: str, token: str, by: str) -> Lease | None:
             raise
         _drop_if_expired(client, lock)
         return None
-    return Lease(until) if _token(client, lock) == token else None
+    return Lease(until)
 
 
 def _drop_if_expired(client: MlflowClient, lock: str) -> None:
@@ -121,8 +123,3 @@ def _token(client: MlflowClient, lock: str) -> str:
         if error.error_code not in _GONE:
             raise
         return ""
-
-
-def _release(client: MlflowClient, lock: str, token: str) -> None:
-    if _token(client, lock) == token:
-        client.delete_registered_model(lock)

@@ -1,7 +1,7 @@
 """Moving an alias: checked, compared, recorded, one at a time, and taken up again after a kill.
 
 The order of writes is what makes it safe. First the intention with all its figures, then the alias
-in one call, then the record, then the intention is taken away. Whoever comes next finds either the
+in one call, then the record. Whoever comes next finds either the
 old alias and an intention that did not happen, or the new alias and an intention to be recorded.
 """
 
@@ -25,7 +25,6 @@ from autonoe_nace.registry.lock import promotion_lock
 from autonoe_nace.registry.versions import CHAMPION, Pins, alias_version
 from autonoe_nace.tracking import mlflow_errors, quiet_client
 
-PENDING_TAG = "autonoe.pending."
 _ROUNDS = 3
 """How often a promotion is judged anew because another one changed the champion meanwhile."""
 
@@ -124,11 +123,14 @@ def promote(
     if checked is not None:
         judged.check, judged.folder = checked
     with mlflow_errors(f"promote version {version} of {name}"):
-        Pins.of(client.get_model_version(name, str(version)))
+        entry = client.get_model_version(name, str(version))
+        Pins.of(entry)
+        judged.run_id = str(entry.run_id or "")
         for _ in range(_ROUNDS):
-            champion = settle(client, name, alias)
+            registered = settle(client, name, alias)
+            champion = str(registered.aliases.get(alias, ""))
             if champion == str(version):
-                return Outcome(False, _standing(client, name, alias, champion))
+                return Outcome(False, _standing(registered, alias, champion))
             decision, report = judged.decide(champion, gold, weights)
             moved = _move(client, name, decision, report)
             if moved is not None:
@@ -173,8 +175,9 @@ def rollback(
     """
     client = quiet_client()
     with mlflow_errors(f"roll {name} back"):
-        champion = settle(client, name, alias)
-        target = to or decisions.before(client, name, alias)
+        registered = settle(client, name, alias)
+        champion = str(registered.aliases.get(alias, ""))
+        target = to or decisions.before(registered, alias)
         if not target or target == champion:
             raise ConflictError(
                 f"No version had the alias {alias} of {name} before version {champion or 'any'}.",
@@ -198,23 +201,17 @@ def rollback(
     return Outcome(True, moved, report)
 
 
-def settle(client: MlflowClient, name: str, alias: str) -> str:
-    """Finish what a killed promotion left, and return the version that the alias points to."""
-    current = alias_version(client, name, alias)
-    tag = PENDING_TAG + alias
-    value = client.get_registered_model(name).tags.get(tag)
-    pending = decisions.decode(value) if value else None
-    if value is None:
-        return current
-    with promotion_lock(client, name, decisions.account()):
-        # under the lock nobody else is between the two writes: what is there was left behind
-        current = alias_version(client, name, alias)
-        if client.get_registered_model(name).tags.get(tag) != value:
-            return current
-        if pending is not None and pending.version == current:
-            decisions.record(client, name, pending)
-        client.delete_registered_model_tag(name, tag)
-    return current
+def settle(client: MlflowClient, name: str, alias: str) -> Any:
+    """Write down the move that a killed promotion made, and return the registered model.
+
+    An intention whose version has the alias did happen; any other did not, and is passed over. Two
+    who settle at once write the same record.
+    """
+    registered = client.get_registered_model(name)
+    for decision in decisions.recorded(registered):
+        if decision.alias == alias and decisions.DECISION_TAG + decision.id not in registered.tags:
+            decisions.record(client, name, decision)
+    return registered
 
 
 class _Judge:
@@ -235,6 +232,7 @@ class _Judge:
         self.check: CheckReport | None = None
         self.gate: GateReport | None = None
         self.folder = Path()
+        self.run_id = ""
 
     def decide(
         self, champion: str, gold: Dataset | None, weights: Sequence[float] | None
@@ -257,6 +255,7 @@ class _Judge:
             previous=champion,
             reason=self.reason,
             figures=_figures(self.check, self.gate),
+            run_id=self.run_id,
         )
         return decision, self._report()
 
@@ -296,6 +295,7 @@ class _Judge:
             previous=champion,
             reason=problem,
             figures=_figures(self.check, self.gate),
+            run_id=self.run_id,
         )
         decisions.record(self.client, self.name, decision, self._report())
         raise AutonoeError(
@@ -315,7 +315,7 @@ def _move(
     client: MlflowClient, name: str, decision: Decision, report: dict[str, Any]
 ) -> Decision | None:
     """Move the alias if it still points where the decision says; return what was recorded."""
-    tag = PENDING_TAG + decision.alias
+    tag = decisions.PENDING_TAG + decision.alias
     with promotion_lock(client, name, decision.by) as lease:
         if alias_version(client, name, decision.alias) != decision.previous:
             return None
@@ -324,9 +324,8 @@ def _move(
         client.set_registered_model_tag(name, tag, decisions.encode(decision))
         lease.check()
         client.set_registered_model_alias(name, decision.alias, decision.version)
-        decision = decisions.record(client, name, decision, report)
-        client.delete_registered_model_tag(name, tag)
-    return decision
+    # what is written from here on can be made up for by whoever comes next
+    return decisions.record(client, name, decision, report)
 
 
 def _checked(
@@ -342,11 +341,11 @@ def _checked(
     return report
 
 
-def _standing(client: MlflowClient, name: str, alias: str, version: str) -> Decision:
+def _standing(registered: Any, alias: str, version: str) -> Decision:
     """Return the decision by which ``version`` has the alias already."""
     moves = [
         d
-        for d in decisions.recorded(client, name)
+        for d in decisions.recorded(registered)
         if d.alias == alias and d.version == version and d.kind in decisions.MOVES
     ]
     if moves:
