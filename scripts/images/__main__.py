@@ -128,7 +128,7 @@ def _labels() -> dict[str, str]:
     revision = subprocess.run(
         ["git", "rev-parse", "HEAD"],
         cwd=REPOSITORY, capture_output=True, text=True, check=False,
-        timeout=60,
+        timeout=300,
     )  # fmt: skip
     return {
         "org.opencontainers.image.version": __version__,

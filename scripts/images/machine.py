@@ -64,7 +64,7 @@ def _settings() -> dict[str, str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     for line in listed.stdout.splitlines():
         name, _, value = line.partition("=")
