@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from autonoe.cli import print_json
 from autonoe.errors import InvalidInputError
 from autonoe_nace.cli_data import Columns, data_columns
 from autonoe_nace.cli_progress import ProgressBar
+from autonoe_nace.search.options import planned_options, worker_options
 
 if TYPE_CHECKING:
     from autonoe_nace.search.folds import Folded
@@ -24,142 +24,12 @@ _TRACK = click.option(
     default=None,
     help="Write each fold into MLflow; the default when MLFLOW_TRACKING_URI is set.",
 )
-_METRICS = ("top1", "top2", "top3", "top4", "top5", "macro_f1", "ece", "brier")
 _SHOWN = 10
 
 
 @click.group()
 def search() -> None:
     """Find good training parameters by cross-validation, on this machine or a cluster."""
-
-
-def _grouped(options: tuple[Any, ...], names: tuple[str, ...], into: str) -> Any:
-    """Return a decorator that adds ``options`` and hands their values over as one dict."""
-
-    def decorate(command: Any) -> Any:
-        @functools.wraps(command)
-        def gathered(*arguments: Any, **given: Any) -> Any:
-            values = {name: given.pop(name) for name in names}
-            return command(*arguments, **{into: values}, **given)
-
-        for option in reversed(options):
-            gathered = option(gathered)
-        return gathered
-
-    return decorate
-
-
-_PLANNED = _grouped(
-    (
-        click.option("--data", required=True, metavar="F", help="CSV or Parquet, path or s3://."),
-        click.option(
-            "--nomenclature",
-            required=True,
-            metavar="NAME|FILE",
-            help="What the codes belong to, as for autonoe nace train.",
-        ),
-        click.option("--extra", multiple=True, metavar="F", help="More material for training."),
-        click.option(
-            "--extra-text-column", default="text", show_default=True, help="Texts of --extra."
-        ),
-        click.option(
-            "--extra-code-column", default="code", show_default=True, help="Codes of --extra."
-        ),
-        click.option(
-            "--extra-where",
-            multiple=True,
-            metavar="COLUMN=VALUE",
-            help="Take only these rows of --extra.",
-        ),
-        click.option(
-            "--fold-column",
-            default="",
-            metavar="NAME",
-            help="Column that names each text's fold; else near-duplicates are kept together.",
-        ),
-        click.option(
-            "--folds",
-            default=5,
-            show_default=True,
-            type=click.IntRange(2, 100),
-            help="Number of folds without --fold-column.",
-        ),
-        click.option(
-            "--vary",
-            multiple=True,
-            required=True,
-            metavar="PARAMETER=VALUES",
-            help="What to try: lr=0.4,0.8; a random search also takes lr=loguniform:0.1:1, "
-            "uniform:LOW:HIGH or int:LOW:HIGH. May be repeated.",
-        ),
-        click.option(
-            "--set",
-            "fixed",
-            multiple=True,
-            metavar="PARAMETER=VALUE",
-            help="A parameter that all candidates share. May be repeated.",
-        ),
-        click.option(
-            "--metric",
-            default="top1",
-            show_default=True,
-            type=click.Choice(_METRICS),
-            help="What the best candidate is best in.",
-        ),
-        click.option("--seed", default=1, show_default=True, type=int, help="Seed of the folds."),
-        click.option(
-            "--experiment", default="", metavar="NAME", help="MLflow experiment; nace-<account>."
-        ),
-    ),
-    (
-        *("data", "nomenclature", "extra", "extra_text_column", "extra_code_column"),
-        *("extra_where", "fold_column", "folds", "vary", "fixed", "metric", "seed", "experiment"),
-    ),
-    "planned",
-)
-_WORKING = _grouped(
-    (
-        click.option(
-            "--scheduler",
-            default="",
-            metavar="ADDRESS",
-            help="A Dask scheduler, such as tls://dask:8786; processes of this machine otherwise.",
-        ),
-        click.option(
-            "--workers",
-            default=1,
-            show_default=True,
-            type=click.IntRange(1, 1_000),
-            help="Processes on this machine.",
-        ),
-        click.option(
-            "--memory",
-            default=2.0,
-            show_default=True,
-            type=click.FloatRange(0.1),
-            help="GiB that one process, and the training it starts, may each use.",
-        ),
-        click.option(
-            "--threads",
-            default=1,
-            show_default=True,
-            type=click.IntRange(1, 256),
-            help="Threads of one process for linear algebra.",
-        ),
-    ),
-    ("scheduler", "workers", "memory", "threads"),
-    "working",
-)
-
-
-def _planned(command: Any) -> Any:
-    """Add the options that make a plan; the command gets them as ``planned``."""
-    return _PLANNED(command)
-
-
-def _working(command: Any) -> Any:
-    """Add the options on workers; the command gets them as ``working``."""
-    return _WORKING(command)
 
 
 _FOLDER = click.option("--output", required=True, metavar="DIR", help="Folder for the search.")
@@ -169,10 +39,10 @@ _REFIT = click.option(
 
 
 @search.command()
-@_planned
+@planned_options
 @data_columns
 @_FOLDER
-@_working
+@worker_options
 @_TRACK
 @_REFIT
 @_JSON
@@ -184,7 +54,7 @@ def grid(planned: dict[str, Any], columns: Columns, **rest: Any) -> None:
 
 
 @search.command()
-@_planned
+@planned_options
 @data_columns
 @click.option(
     "--candidates",
@@ -194,7 +64,7 @@ def grid(planned: dict[str, Any], columns: Columns, **rest: Any) -> None:
     help="How many candidates to draw.",
 )
 @_FOLDER
-@_working
+@worker_options
 @_TRACK
 @_REFIT
 @_JSON
@@ -208,7 +78,7 @@ def random(planned: dict[str, Any], columns: Columns, candidates: int, **rest: A
 
 @search.command()
 @click.argument("folder", metavar="DIR")
-@_working
+@worker_options
 @_TRACK
 @_REFIT
 @_JSON
@@ -235,7 +105,7 @@ def show(folder: str, as_json: bool) -> None:
 
 
 @search.command()
-@_planned
+@planned_options
 @data_columns
 @click.option(
     "--random",
@@ -363,7 +233,7 @@ def _plan(
     from autonoe_nace.cli_data import report
     from autonoe_nace.search.folds import gather
     from autonoe_nace.search.plan import SearchPlan
-    from autonoe_nace.search.space import single
+    from autonoe_nace.search.space import parts, single
 
     plan = SearchPlan.of(
         kind=kind,
@@ -375,7 +245,7 @@ def _plan(
             "where": tuple(columns.conditions),
             "feature_columns": tuple(columns.features),
         },
-        base=dict(single(text) for text in planned["fixed"]),
+        base=dict(single(text) for text in parts(planned["fixed"])),
         candidates=candidates,
         **{n: planned[n] for n in ("fold_column", "folds", "metric", "seed", "experiment")},
     )

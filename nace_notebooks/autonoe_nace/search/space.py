@@ -38,7 +38,7 @@ def grid(spaces: Sequence[str]) -> list[dict[str, Any]]:
     from sklearn.model_selection import ParameterGrid
 
     values = {}
-    for space in spaces:
+    for space in parts(spaces):
         name, text = _split(space)
         if text.partition(":")[0] in _FORMS:
             raise InvalidInputError(
@@ -76,7 +76,7 @@ def sample(spaces: Sequence[str], n: int, seed: int) -> list[dict[str, Any]]:
     from sklearn.model_selection import ParameterSampler
 
     spread = {}
-    for space in spaces:
+    for space in parts(spaces):
         name, text = _split(space)
         spread[name] = _distribution(name, text)
     every = all(isinstance(value, list) for value in spread.values())
@@ -105,6 +105,11 @@ def single(assignment: str) -> tuple[str, Any]:
             hint="Use --vary for parameters with several values.",
         )
     return name, values[0]
+
+
+def parts(texts: Sequence[str]) -> list[str]:
+    """Return the single settings of texts that may hold several, ``lr=0.4,0.8; dim=20,50``."""
+    return [part.strip() for text in texts for part in text.split(";") if part.strip()]
 
 
 def _split(space: str) -> tuple[str, str]:
