@@ -136,6 +136,7 @@ def status(folder: Path | None, as_json: bool) -> None:
     show_default=True,
     help="Of the page.",
 )
+@click.option("--level", type=click.IntRange(1, 6), help="Finest level to code; the model's.")
 @click.option("--nomenclature", default="ateco2025", show_default=True, help="What is chosen from.")
 @_JSON
 def push(
@@ -154,7 +155,9 @@ def push(
     from autonoe_nace.nomenclature import load_nomenclature
 
     tree = load_nomenclature(chosen["nomenclature"])
-    plan = rounds.Plan(name, chosen["overlap"], not chosen["blind"], chosen["language"])
+    plan = rounds.Plan(
+        name, chosen["overlap"], not chosen["blind"], chosen["language"], chosen["level"]
+    )
     design = Design(
         size=chosen["size"],
         edges=_numbers(chosen["bands"], "--bands"),

@@ -77,7 +77,9 @@ def pull(
     """
     sample = store.read("samples", name)
     document = description(sample)
-    plan = Plan(name, document["overlap"], document["helped"], document["language"])
+    plan = Plan(
+        name, document["overlap"], document["helped"], document["language"], document["level"]
+    )
     rows = {key(row): row for row in sample.to_pylist()}
     said = [
         coding
@@ -166,7 +168,12 @@ def _arbitrate(
         return {}
     if disputed:
         config = page.build(
-            nomenclature, helped=True, language=plan.language, arbiter=True, side=True
+            nomenclature,
+            helped=True,
+            language=plan.language,
+            arbiter=True,
+            side=True,
+            level=plan.level,
         )
         tasks = [
             arbiter_task(

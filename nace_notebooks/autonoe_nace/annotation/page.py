@@ -19,16 +19,18 @@ _STYLE = """
 .nace-page h4 { font-size: .95rem !important; font-weight: 600;
   margin: 1.1rem 0 .25rem !important; }
 .nace-quiet h4 { font-size: .85rem !important; font-weight: 400; margin: 0 0 .4rem !important;
-  color: var(--color-neutral-content-subtler, #52606f); }
+  color: var(--color-neutral-content-subtler, #52606f) !important; }
 .nace-text { padding: .9rem 1.1rem; border-radius: 6px; border-left: 4px solid #3b6fb6;
   background: var(--color-neutral-surface-inset, #f3f5f8); }
 .nace-text .lsf-richtext__line { font-size: 1.35rem; line-height: 1.4; }
 .nace-side { margin-top: .5rem; color: var(--color-neutral-content-subtler, #52606f); }
-.nace-page .lsf-choice { padding: .12rem 0; }
-.nace-page .lsf-choice label { font-weight: 400; font-size: 1rem; }
+.nace-page .lsf-choice, .nace-page .lsf-choice__item { padding: .1rem 0; margin: 0; }
+.nace-page .lsf-choice label { font-weight: 400; font-size: 1rem; margin: 0; padding: .05rem 0; }
 .nace-page .ant-tree-select { width: 100%; }
 .nace-note { margin-top: 1.1rem; }
 .lsf-sidepanels__wrapper { display: none; }
+.lsf-sidepanels, .lsf-sidepanels__content, .lsf-bottombar {
+  padding-right: 0 !important; width: 100% !important; max-width: none !important; }
 """
 
 
@@ -53,7 +55,7 @@ _WORDS = {
     "en": Words(
         text="Activity as it was declared",
         help="What the model proposes",
-        help_note="Five most probable codes, the first is not always right.",
+        help_note="Five most probable codes; the first can be wrong. Click again to undo.",
         search="Code in the nomenclature",
         search_note="Type a word of the title or the beginning of a code; choose the finest level.",
         placeholder="Search by title or code",
@@ -70,7 +72,7 @@ _WORDS = {
     "fr": Words(
         text="Activité telle que déclarée",
         help="Ce que propose le modèle",
-        help_note="Les cinq codes les plus probables ; le premier n'est pas toujours le bon.",
+        help_note="Ses cinq codes les plus probables. Un second clic annule le choix.",
         search="Code de la nomenclature",
         search_note="Tapez un mot du titre ou le début d'un code ; prenez le niveau le plus fin.",
         placeholder="Chercher par titre ou code",
@@ -114,13 +116,14 @@ def build(
     language: str = "en",
     arbiter: bool = False,
     side: bool = False,
+    level: int | None = None,
 ) -> str:
     """Return the page as Label Studio's labelling configuration.
 
     Parameters
     ----------
     nomenclature : Nomenclature
-        All its levels are shown, and only codes without a finer one below can be chosen.
+        Its levels are shown as a tree, and only codes without a shown one below can be chosen.
     helped : bool
         Show the ideas that come with each task; False for blind coding. Blind tasks do not carry
         the model's codes at all, so that nothing in the browser can give them away.
@@ -130,6 +133,9 @@ def build(
         The ideas are those of two people, not of the model.
     side : bool
         Tasks carry more about the text, such as side variables or the coders' notes.
+    level : int, optional
+        Finest level to show, that of the model: a finer code could never be called right or
+        wrong. All by default.
     """
     said = words(language)
     view = Element("View", className="nace-page")
@@ -146,7 +152,7 @@ def build(
         quiet = SubElement(view, "View", className="nace-quiet")
         SubElement(quiet, "Header", value=note, size="6")
     answer = SubElement(
-        view, "Choices", name=ANSWER, toName=TEXT, choice="single-radio", showInline="false"
+        view, "Choices", name=ANSWER, toName=TEXT, choice="single", showInline="false"
     )
     if helped:
         answer.set("value", "$ideas")
@@ -174,7 +180,7 @@ def build(
         maxWidth="1100px",
         dropdownWidth="1000px",
     )
-    _branches(tree, nomenclature)
+    _branches(tree, nomenclature, level or max(nomenclature.levels))
     remark = SubElement(view, "View", className="nace-note")
     SubElement(remark, "Header", value=said.note, size="5")
     SubElement(
@@ -190,9 +196,10 @@ def build(
     return tostring(view, encoding="unicode")
 
 
-def _branches(tree: Element, nomenclature: Nomenclature) -> None:
+def _branches(tree: Element, nomenclature: Nomenclature, level: int) -> None:
     places: dict[str, Element] = {}
-    for node in sorted(nomenclature.nodes.values(), key=lambda node: node.level):
+    shown = (node for node in nomenclature.nodes.values() if node.level <= level)
+    for node in sorted(shown, key=lambda node: node.level):
         above = places.get(node.parent, tree)
         label = f"{node.code}  {node.title}" if node.title else node.code
         places[node.code] = SubElement(above, "Choice", value=label, alias=node.code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,12 +38,15 @@ class Plan:
         People see the model's five best codes; False: they code blind.
     language : str
         Of the labelling page.
+    level : int or None
+        Finest level of the codes to choose from; None: that of the model's codes.
     """
 
     name: str
     overlap: float = 1.0
     helped: bool = False
     language: str = "en"
+    level: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be coded."""
@@ -100,11 +104,18 @@ def push(
         "overlap": plan.overlap,
         "helped": plan.helped,
         "language": plan.language,
+        "level": plan.level or model_level(sample.rows["codes"].to_pylist(), nomenclature),
     }
     rows = _keep(store, plan.name, describe(rows, document))
     tasks = [_task(row, plan) for row in rows.to_pylist()]
     side = any(task["side"] for task in tasks)
-    config = page.build(nomenclature, helped=plan.helped, language=plan.language, side=side)
+    config = page.build(
+        nomenclature,
+        helped=plan.helped,
+        language=plan.language,
+        side=side,
+        level=document["level"],
+    )
     given: dict[str, int] = {}
     assigned = rows["coders"].to_pylist()
     for person in coders:
@@ -118,6 +129,14 @@ def push(
         "url": service.url,
         "sample": document,
     }
+
+
+def model_level(codes: Sequence[Sequence[str] | None], nomenclature: Nomenclature) -> int:
+    """Return the level that most of the model's first codes have; the finest without any."""
+    found = Counter(
+        nomenclature.level(some[0]) for some in codes if some and some[0] in nomenclature.nodes
+    )
+    return found.most_common(1)[0][0] if found else max(nomenclature.levels)
 
 
 def assign(texts: int, coders: Sequence[str], *, overlap: float) -> list[list[str]]:
