@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from autonoe.errors import AutonoeError
+from autonoe.errors import AutonoeError, InvalidInputError
 
 STATUS = {
     "invalid_json": 400,
@@ -13,6 +13,8 @@ STATUS = {
     "no_usable_word": 422,
     "text_too_long": 422,
     "too_many_records": 422,
+    "unknown_code": 422,
+    "coverage_unknown": 422,
     "missing_key": 401,
     "unknown_key": 401,
     "not_found": 404,
@@ -49,8 +51,11 @@ class LimitError(ServingError):
 
 
 def error_parts(error: AutonoeError) -> tuple[int, Headers, bytes]:
-    """Return status, headers and body of the answer for ``error``; an unknown code is a 500."""
-    status = STATUS.get(error.code, 500)
+    """Return status, headers and body of the answer for ``error``.
+
+    A code that is not in the table is the client's fault when its class says so, else a 500.
+    """
+    status = STATUS.get(error.code, 422 if isinstance(error, InvalidInputError) else 500)
     headers = [_JSON]
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import NamedTuple
 
-from autonoe.errors import AutonoeError
+from autonoe.errors import AutonoeError, InvalidInputError
 from autonoe_nace.model import Prediction
 
 Features = Mapping[str, str]
@@ -93,7 +93,8 @@ def _answer(predict: Predict, waiting: Sequence[_Waiting]) -> None:
 
 def _copy(error: Exception) -> Exception:
     if isinstance(error, AutonoeError):
-        return AutonoeError(error.message, hint=error.hint, code=error.code)
+        kind = InvalidInputError if isinstance(error, InvalidInputError) else AutonoeError
+        return kind(error.message, hint=error.hint, code=error.code)
     copy = RuntimeError("The model failed")
     copy.__cause__ = error
     return copy
