@@ -74,7 +74,7 @@ _PLANNED = _grouped(
             "fixed",
             multiple=True,
             metavar="PARAMETER=VALUE",
-            help="A parameter that all candidates share. May be repeated, or several as for --vary.",
+            help="A parameter that all candidates share. May be repeated, as --vary.",
         ),
         click.option(
             "--metric",

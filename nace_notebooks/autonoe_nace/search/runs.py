@@ -53,7 +53,7 @@ class SearchRuns:
         self.plan = plan
         self.client: MlflowClient = quiet_client()
         with mlflow_errors("find the search"):
-            self.experiment = experiment_named(self.client, plan.experiment or personal_name())
+            self.experiment = self._experiment()
             self._runs = self._known()
             self._parent = self._begin()
 
@@ -131,6 +131,13 @@ class SearchRuns:
             self.client.log_dict(self._parent, dict(summary), "search.json")
             if os.environ.get("MLFLOW_RUN_ID") != self._parent:
                 self.client.set_terminated(self._parent, "FINISHED")
+
+    def _experiment(self) -> str:
+        """Return where the runs go: to the run that `mlflow run` made, if there is one."""
+        given = os.environ.get("MLFLOW_RUN_ID", "")
+        if given:
+            return str(self.client.get_run(given).info.experiment_id)
+        return experiment_named(self.client, self.plan.experiment or personal_name())
 
     def _known(self) -> dict[Key, Run]:
         """Return the runs of this search by candidate and fold; (None, None) is its own."""
