@@ -43,7 +43,7 @@ DRIFTED = 3_000
 CLIENTS = 4
 NEW_SECTIONS = frozenset("IPQRS")
 """What the first model never saw and what the economy then turns to."""
-SAMPLE = 280
+SAMPLE = 300
 PARAMS = {"dim": 30, "epoch": 15, "bucket": 20_000, "titles": False}
 TRAINING = ["--dim", "30", "--epoch", "15", "--bucket", "20000", "--no-titles"]
 
@@ -169,7 +169,8 @@ def test_the_loop(account: str, tmp_path: Path) -> None:
     trained = cli("train", "--data", base, "--output", str(tmp_path / "first"), *TRAINING)
     model = NaceModel.load(tmp_path / "first")
     assert model.id == trained["id"]
-    tracked = tracking.track(tmp_path / "first", evaluate(model, held), experiment=name)
+    scores = evaluate(model, held)
+    tracked = tracking.track(tmp_path / "first", scores, experiment=name)
     first = registry.register(tracked, name=name, alias="").version
     assert registry.promote(name, first, gold=held).moved
 
@@ -184,7 +185,7 @@ def test_the_loop(account: str, tmp_path: Path) -> None:
         usual = [order.choice(pool) for _ in range(REQUESTS)]
         assert api.send(usual) == {200: REQUESTS}
         sent = REQUESTS + 1
-        wait_until(lambda: lines(state) >= sent, timeout_s=60, what="the log of all requests")
+        wait_until(lambda: lines(state) >= sent, timeout_s=120, what="the log of all requests")
 
         _dashboard_sees(state, logs, sent, tmp_path)
         gold = _annotate(tmp_path, name, logs, marks, tree, truth)
@@ -193,7 +194,7 @@ def test_the_loop(account: str, tmp_path: Path) -> None:
         # drift injected
         shifted = [everything.texts[order.choice(new)] for _ in range(DRIFTED)]
         assert api.send(shifted, at_once=50) == {200: DRIFTED // 50}
-        wait_until(lambda: lines(state) >= DRIFTED, timeout_s=60, what="the log of the drift")
+        wait_until(lambda: lines(state) >= DRIFTED, timeout_s=120, what="the log of the drift")
         assert cli("etl", "--from", str(state / "logs"), "--to", logs)["new"] >= DRIFTED
         labels = write(tmp_path / "labels.csv", everything.subset([*known[1_500:], *new]))
         # alert -> retrain -> promote, while clients go on asking
@@ -216,25 +217,22 @@ def test_the_loop(account: str, tmp_path: Path) -> None:
             again = cli("alerts", "check", "--rules", rules, "--from", logs, *journal, code=1)
             assert again["actions"][0]["state"] == "cooling down"
             wait_until(
-                lambda: api.version() == done["version"], timeout_s=60, what="the new champion"
+                lambda: api.version() == done["version"], timeout_s=180, what="the new champion"
             )
-            better = evaluate(NaceModel.load(tmp_path / "work" / done["id"] / "model"), held)
-            assert better["levels"]["2"]["top1"]["value"] > 0
+            challenger = NaceModel.load(tmp_path / "work" / done["id"] / "model")
+            better = evaluate(challenger, held)["levels"]["4"]["top1"]["low"]
+            assert better > scores["levels"]["4"]["top1"]["value"], "on texts neither learned"
 
             # rollback
             registry.rollback(name, reason="the end of the test")
-            wait_until(lambda: api.version() == first, timeout_s=60, what="the first champion")
+            wait_until(lambda: api.version() == first, timeout_s=180, what="the first champion")
         finally:
             going.set()
             asking.join()
         assert set(lost) == {200}
         assert lost[200] > 20, "requests went on through the swap and back"
         kinds = [decision.kind for decision in registry.history(name)]
-        assert kinds == ["promote", "promote", "rollback"] or kinds == [
-            "rollback",
-            "promote",
-            "promote",
-        ]
+        assert kinds == ["promote", "promote", "rollback"]
     finally:
         api.stop()
 
@@ -256,9 +254,13 @@ def _dashboard_sees(state: Path, logs: str, sent: int, scratch: Path) -> None:
     days = statistics.per_day()
     assert len(days) == 28
     assert sum(day["predictions"] for day in days) == sent
-    some, more = (statistics.automatic(threshold) for threshold in (0.8, 0.5))
+    some, more = (statistics.automatic(threshold) for threshold in (0.6, 0.3))
     assert 0 < some.value < more.value < 1
     assert some.low < some.value < some.high
+    page = scratch / "dashboard.html"
+    shown = cli("dashboard", "--from", logs, "--html", str(page))
+    assert (shown["predictions"], shown["days"]) == (sent, 28)
+    assert "<html" in page.read_text(encoding="utf-8")
 
 
 def _annotate(
@@ -299,6 +301,9 @@ def _annotate(
     rows = AnnotationStore(marks).read("gold", name)
     assert sum(rows["weight"].to_pylist()) == pytest.approx(drawn["sample"]["population"])
     assert all(row["code"] == truth[row["text"]] for row in rows.to_pylist() if row["arbiter"])
+    page = scratch / "with-gold.html"
+    cli("dashboard", "--from", logs, "--html", str(page), "--gold", f"{marks}/gold")
+    assert page.stat().st_size > 10_000
     shown = gold_metrics.metrics(gold_metrics.read_gold(f"{marks}/gold"), tree=tree)
     assert shown["all"]["n"] == SAMPLE
     assert 0 < shown["all"]["levels"]["code"]["value"] < 1
