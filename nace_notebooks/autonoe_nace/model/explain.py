@@ -56,20 +56,7 @@ class Explainer:
         *,
         nearest: int = 3,
     ) -> Explanation:
-        """Return why ``text`` has ``code`` rather than ``against``.
-
-        Parameters
-        ----------
-        text : str
-            As typed.
-        features : mapping, optional
-            Its side variables, ``{column: value}``.
-        code, against : str, optional
-            Codes of one level; by default the most probable one and the next.
-        top : int, optional
-            Contributions to list; None for all.
-        nearest : int
-            Training texts to show, if the model keeps any.
+        """Return why ``text`` has ``code`` rather than ``against``; see ``NaceModel.explain``.
 
         Raises
         ------

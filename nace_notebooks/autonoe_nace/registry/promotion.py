@@ -1,8 +1,8 @@
 """Moving an alias: checked, compared, recorded, one at a time, and taken up again after a kill.
 
 The order of writes is what makes it safe. First the intention with all its figures, then the alias
-in one call, then the record. Whoever comes next finds either the
-old alias and an intention that did not happen, or the new alias and an intention to be recorded.
+in one call, then the record. Whoever comes next finds either the old alias and an intention that
+did not happen, or the new alias and an intention to be recorded.
 """
 
 from __future__ import annotations
@@ -16,22 +16,17 @@ from mlflow import MlflowClient
 
 from autonoe.errors import AutonoeError, ConflictError, InvalidInputError
 from autonoe_nace.data import Dataset
-from autonoe_nace.model import NaceModel
 from autonoe_nace.registry import decisions
 from autonoe_nace.registry.checks import CheckLimits, CheckReport, check_and_fetch
 from autonoe_nace.registry.decisions import Decision
-from autonoe_nace.registry.gating import GateReport, gate
+from autonoe_nace.registry.gating import GateReport
+from autonoe_nace.registry.judging import Judge, figures
 from autonoe_nace.registry.lock import promotion_lock
 from autonoe_nace.registry.versions import CHAMPION, Pins, alias_version
 from autonoe_nace.tracking import mlflow_errors, quiet_client
 
 _ROUNDS = 3
 """How often a promotion is judged anew because another one changed the champion meanwhile."""
-
-_REFUSED = {
-    "check_failed": "The alias was not moved. Register a whole model, or widen the limits.",
-    "gate_closed": "The alias was not moved. --force-reason TEXT moves it and is recorded.",
-}
 
 
 @dataclass(frozen=True)
@@ -119,22 +114,38 @@ def promote(
             hint="Give --gold FILE, or --force-reason TEXT, which is recorded.",
         )
     client = quiet_client()
-    judged = _Judge(client, name, str(version), alias, reason, limits, cache)
-    if checked is not None:
-        judged.check, judged.folder = checked
+    report, folder = checked or (None, Path())
+    judge = Judge(
+        client,
+        name,
+        str(version),
+        alias,
+        reason,
+        gold,
+        weights,
+        limits,
+        cache,
+        report,
+        folder=folder,
+    )
     with mlflow_errors(f"promote version {version} of {name}"):
-        entry = client.get_model_version(name, str(version))
-        Pins.of(entry)
-        judged.run_id = str(entry.run_id or "")
-        for _ in range(_ROUNDS):
-            registered = settle(client, name, alias)
-            champion = str(registered.aliases.get(alias, ""))
-            if champion == str(version):
-                return Outcome(False, _standing(registered, alias, champion))
-            decision, report = judged.decide(champion, gold, weights)
-            moved = _move(client, name, decision, report)
-            if moved is not None:
-                return Outcome(True, moved, judged.check, judged.gate)
+        return _promote(judge)
+
+
+def _promote(judge: Judge) -> Outcome:
+    client, name, alias = judge.client, judge.name, judge.alias
+    entry = client.get_model_version(name, judge.version)
+    Pins.of(entry)
+    judge.run_id = str(entry.run_id or "")
+    for _ in range(_ROUNDS):
+        registered = settle(client, name, alias)
+        champion = str(registered.aliases.get(alias, ""))
+        if champion == judge.version:
+            return Outcome(False, _standing(registered, alias, champion))
+        decision, report = judge.decide(champion)
+        moved = _move(client, name, decision, report)
+        if moved is not None:
+            return Outcome(True, moved, judge.check, judge.gate)
     raise ConflictError(
         f"The champion of {name} changed {_ROUNDS} times during this promotion.",
         hint="Look at autonoe nace models history, then try again.",
@@ -190,7 +201,7 @@ def rollback(
             version=target,
             previous=champion,
             reason=" ".join(reason.split()) or "no reason given",
-            figures=_figures(report, None),
+            figures=figures(report, None),
         )
         moved = _move(client, name, decision, {"check": report.to_dict()})
         if moved is None:
@@ -212,103 +223,6 @@ def settle(client: MlflowClient, name: str, alias: str) -> Any:
         if decision.alias == alias and decisions.DECISION_TAG + decision.id not in registered.tags:
             decisions.record(client, name, decision)
     return registered
-
-
-class _Judge:
-    """Checks and compares one version; the checks are made once, the comparison per champion."""
-
-    def __init__(
-        self,
-        client: MlflowClient,
-        name: str,
-        version: str,
-        alias: str,
-        reason: str,
-        limits: CheckLimits | None,
-        cache: Path | None,
-    ) -> None:
-        self.client, self.name, self.version = client, name, version
-        self.alias, self.reason, self.limits, self.cache = alias, reason, limits, cache
-        self.check: CheckReport | None = None
-        self.gate: GateReport | None = None
-        self.folder = Path()
-        self.run_id = ""
-
-    def decide(
-        self, champion: str, gold: Dataset | None, weights: Sequence[float] | None
-    ) -> tuple[Decision, dict[str, Any]]:
-        """Return the decision to move the alias, or record the refusal and raise it."""
-        uri = f"models:/{self.name}/{self.version}"
-        if self.check is None:
-            self.check, self.folder = check_and_fetch(uri, limits=self.limits, cache=self.cache)
-        if not self.check.passed:
-            self._refuse(champion, "check_failed", self.check.problem)
-        if gold is not None:
-            self.gate = self._compare(champion, gold, weights)
-        passed = self.gate is not None and self.gate.passed
-        if not passed and not self.reason and self.gate is not None:
-            self._refuse(champion, "gate_closed", self.gate.sentence())
-        decision = decisions.new(
-            "promote" if passed else "force",
-            alias=self.alias,
-            version=self.version,
-            previous=champion,
-            reason=self.reason,
-            figures=_figures(self.check, self.gate),
-            run_id=self.run_id,
-        )
-        return decision, self._report()
-
-    def _compare(
-        self, champion: str, gold: Dataset, weights: Sequence[float] | None
-    ) -> GateReport | None:
-        challenger = NaceModel.load(self.folder, check=False)  # its check was a moment ago
-        holder: NaceModel | None = None
-        if champion:
-            try:
-                uri = f"models:/{self.name}/{champion}"
-                found, folder = check_and_fetch(uri, cache=self.cache)
-                if not found.passed:
-                    raise AutonoeError(found.problem, code="check_failed")
-                holder = NaceModel.load(folder, check=False)
-            except AutonoeError as error:
-                if error.code not in {"check_failed", "not_found", "invalid_input"}:
-                    raise
-                if not self.reason:
-                    raise ConflictError(
-                        f"The champion, version {champion}, cannot be compared: {error.message}",
-                        hint="Force the promotion with a reason: --force-reason TEXT.",
-                    ) from error
-                return None
-        try:
-            return gate(challenger, holder, gold, weights=weights)
-        except InvalidInputError:
-            if not self.reason:
-                raise
-            return None
-
-    def _refuse(self, champion: str, code: str, problem: str) -> None:
-        decision = decisions.new(
-            "refuse",
-            alias=self.alias,
-            version=self.version,
-            previous=champion,
-            reason=problem,
-            figures=_figures(self.check, self.gate),
-            run_id=self.run_id,
-        )
-        decisions.record(self.client, self.name, decision, self._report())
-        raise AutonoeError(
-            f"Version {self.version} of {self.name} was not promoted. {problem}",
-            hint=_REFUSED[code],
-            code=code,
-        )
-
-    def _report(self) -> dict[str, Any]:
-        return {
-            "check": self.check.to_dict() if self.check else None,
-            "gate": self.gate.to_dict() if self.gate else None,
-        }
 
 
 def _move(
@@ -351,21 +265,3 @@ def _standing(registered: Any, alias: str, version: str) -> Decision:
     if moves:
         return moves[-1]
     return Decision("", "", "outside", alias, version, "", "")
-
-
-def _figures(check: CheckReport | None, found: GateReport | None) -> dict[str, float | str]:
-    figures: dict[str, float | str] = {}
-    if check is not None:
-        figures |= {key: check.figures[key] for key in check.figures}
-    if found is not None:
-        figures |= {
-            "difference": found.difference.value,
-            "low": found.difference.low,
-            "high": found.difference.high,
-            "n": found.n,
-            "challenger_top1": found.challenger,
-            "champion_top1": found.champion,
-            "against": found.against,
-            "gold_sha256": found.gold_sha256,
-        }
-    return figures

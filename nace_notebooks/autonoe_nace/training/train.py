@@ -76,8 +76,7 @@ def train(
     bands : mapping of str to Banding, optional
         How side variables that are numbers are cut into classes, by column.
     notes : mapping of str to Note, optional
-        Explanatory notes by code that travel with the model for its explanations. They are not
-        learned: for that, give their sentences as ``extra``.
+        Explanatory notes by code that travel with the model for explanations; not learned.
     progress : Progress
         Called with the stage and its share done.
 
