@@ -152,7 +152,16 @@ def test_a_missing_or_damaged_index_is_an_error_in_words(tmp_path: Path) -> None
         {"format": 99},
         {"entries": {"exact": {"x": [{}]}, "normalised": {}}},
         {"entries": {"exact": {"x": [{"11.05": "many"}]}, "normalised": {}}},
+        {
+            "entries": {
+                "exact": {"x": [{"a": 1, "b": 1}, {"n": {"v": {"a": -9}}}]},
+                "normalised": {},
+            }
+        },
+        {"entries": {"exact": {"x": [{"a": 1, "b": 1}, {"n": {"v": 3}}]}, "normalised": {}}},
         {"entries": 3},
+        {"min_score": 0.1},
+        {"min_score": float("nan")},
         {"using": ["shell"]},
     ]
     contents = [json.dumps({**document, **change}) for change in broken]

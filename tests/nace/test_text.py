@@ -155,6 +155,39 @@ def test_the_cache_of_stems_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     assert len(prepare._known) <= 100
 
 
+LONG = 5_000
+HOSTILE = [
+    "a." * (LONG // 2),
+    "a" * LONG,
+    "x" * (LONG - 1) + "y",
+    "a@" * (LONG // 2),
+    "a@a." * (LONG // 4),
+    "-" * (LONG - 1) + "y",
+    "see" + " " * (LONG - 10) + "z",
+    "see " * (LONG // 4),
+    "n. e. " * (LONG // 6),
+    "l'" * (LONG // 2),
+    "www." * (LONG // 4),
+    "\u0308a" * (LONG // 2),
+    "1" * LONG,
+    "http://" * (LONG // 7),
+]
+
+
+@pytest.mark.parametrize("language", available_languages())
+def test_no_text_makes_a_rule_search_for_long(language: str) -> None:
+    """A thousand such texts in one request must not hold a server up."""
+    prepare = Preparation(load_rules(language))
+    for text in HOSTILE:
+        times = []
+        for _ in range(3):
+            start = time.process_time()
+            prepare(text)
+            times.append(time.process_time() - start)
+        assert min(times) < 0.02, (text[:12], times)
+    assert all(len(word) <= preparation.LONGEST_CACHED_WORD for word in prepare._known)
+
+
 @pytest.mark.parametrize("language", ["en", "fr", "it", "de"])
 def test_preparation_reaches_25_000_texts_per_second_of_one_core(
     language: str, shared_data: Path

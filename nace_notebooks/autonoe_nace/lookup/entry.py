@@ -73,9 +73,15 @@ class Entry:
         codes, *rest = document
         entry = cls(Counter({str(code): int(n) for code, n in codes.items()}))
         for column, values in (rest[0] if rest else {}).items():
-            entry.qualifiers[column] = {v: Counter(counts) for v, counts in values.items()}
-        if not entry.codes or min(entry.codes.values()) < 1:
-            raise ValueError("an entry without codes")
+            entry.qualifiers[column] = {
+                str(value): Counter({str(code): int(n) for code, n in counts.items()})
+                for value, counts in values.items()
+            }
+        counted = [
+            n for values in entry.qualifiers.values() for c in values.values() for n in c.values()
+        ]
+        if min(entry.codes.values(), default=0) < 1 or min(counted, default=0) < 0:
+            raise ValueError("counts that cannot be")
         return entry
 
     def judge(self, rule: str, features: Mapping[str, str], min_score: float) -> LookupAnswer:

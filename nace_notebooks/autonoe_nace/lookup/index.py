@@ -70,6 +70,11 @@ class LookupIndex:
                 f"The look-up knows no rule {', '.join(unknown) or '(none was named)'}.",
                 hint=f"Choose among {', '.join(RULES)}.",
             )
+        if not 0.5 < min_score <= 1:
+            raise InvalidInputError(
+                f"The least score is {min_score}; it must be above 0.5 and at most 1.",
+                hint="0.8 asks for four fifths of the evidence.",
+            )
         self.prepare = prepare
         self.synonyms = synonyms
         self.entries = entries
@@ -129,11 +134,6 @@ class LookupIndex:
         """
         from autonoe_nace.lookup.build import gather_entries
 
-        if not 0.5 < min_score <= 1:
-            raise InvalidInputError(
-                f"The least score is {min_score}; it must be above 0.5 and at most 1.",
-                hint="0.8 asks for four fifths of the evidence.",
-            )
         prepare = Preparation(rules)
         index = cls(
             prepare,

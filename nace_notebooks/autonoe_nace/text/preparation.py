@@ -23,6 +23,9 @@ _LIGATURES = str.maketrans(
 _MOST_CHARACTERS = 20_000
 """Characters whose plain form is remembered: a hostile text may hold a million."""
 
+LONGEST_CACHED_WORD = 64
+"""Characters; a longer word is hardly one that comes again, and would fill the memory."""
+
 _WORD = re.compile(r"[^\W_]+")
 _PUNCTUATION = 12
 """Characters around the words of a phrase that says nothing, such as " - N / A - "."""
@@ -144,9 +147,10 @@ class Preparation:
             kept = step(kept)
             if not kept:
                 break
-        if len(self._known) >= MAX_CACHED_WORDS:
-            self._known.clear()
-        self._known[word] = kept
+        if len(word) <= LONGEST_CACHED_WORD:
+            if len(self._known) >= MAX_CACHED_WORDS:
+                self._known.clear()
+            self._known[word] = kept
         return kept
 
 
