@@ -21,7 +21,6 @@ from autonoe.embedded.jupyter_paths import jupyter_paths
 from autonoe_nace import notebooks, tracking
 from autonoe_nace.logs.place import deployment_uri
 from autonoe_nace.monitoring import PredictionStatistics
-from autonoe_nace.recoding.recoded import RecodedRegister
 from support.platform import Platform
 
 NAMES = [
@@ -29,6 +28,10 @@ NAMES = [
     "02-train-and-track",
     "03-register-and-serve",
     "04-monitor",
+    "05-data-and-rules",
+    "06-tune-and-evaluate",
+    "07-calibration-and-explanation",
+    "08-promote-and-roll-back",
     "11-new-classification",
     "dashboard",
 ]
@@ -146,17 +149,40 @@ def lab(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield folder
 
 
+LESSONS = {
+    "05-data-and-rules": (
+        "rows = 600",
+        ["3 of 6 rows", "conflicting label", "texts found", "becomes"],
+    ),
+    "06-tune-and-evaluate": (
+        "rows = 500",
+        ["recommended", "evaluation.html", "difference"],
+    ),
+    "07-calibration-and-explanation": (
+        "rows = 1500\nepochs = 5",
+        ["calibration error", "codes, first", "log-odds", "environment"],
+    ),
+    "08-promote-and-roll-back": (
+        "rows = 1000",
+        ["promoted to champion", "is better than", "gate_closed", "rolled back to champion"],
+    ),
+    "11-new-classification": (
+        "rows = 1500\nepochs = 5\nthreshold = 0.3",
+        ["target codes without any pair: 3: 46.89", "pairs contradict the table"],
+    ),
+}
+"""By notebook: its parameters here, and what it must have said in the end."""
+
+
 @pytest.mark.platform
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_the_new_classification_is_coded_recoded_and_counted(lab: Path) -> None:
-    run = _run(lab / "11-new-classification.ipynb", "rows = 1500\nepochs = 5\nthreshold = 0.3")
-    said = _said(run)
-    assert "target codes without any pair: 3: 46.89" in said
-    assert "pairs contradict the table" in said
-    register = RecodedRegister(f"s3://{os.environ['AWS_BUCKET_NAME']}/nace/recoding/recoded")
-    status = register.summary()["by_status"]
-    assert {"table", "model", "review", "person"} == set(status)
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_runs_to_its_end(lab: Path, name: str) -> None:
+    parameters, expected = LESSONS[name]
+    said = _said(_run(lab / f"{name}.ipynb", parameters))
+    missing = [words for words in expected if words not in said]
+    assert not missing, said[-3_000:]
 
 
 @pytest.mark.platform
