@@ -1,4 +1,4 @@
-"""The first dashboard: how much is coded automatically, and what another threshold would change.
+"""The dashboard: how much is coded automatically, and what another threshold would change.
 
 It is a plain ipywidgets object, so it works in JupyterLab, Notebook 7 and Voilà; the charts carry
 their own JavaScript and need no network.
@@ -15,8 +15,10 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from autonoe.errors import AutonoeError
+from autonoe_nace.dashboard_tabs import Tabs, percent, table
 from autonoe_nace.logs.place import logs_uri
 from autonoe_nace.monitoring import PredictionStatistics, Rate
+from autonoe_nace.monitoring.selection import Selection
 
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#8A8A8A"
 """Okabe and Ito's colours: they stay apart for colour-blind people."""
@@ -35,6 +37,9 @@ _STYLE = """
 .autonoe-nace table { border-collapse: collapse; }
 .autonoe-nace th, .autonoe-nace td { text-align: right; padding: 2px 12px 2px 0;
   border-bottom: 1px solid var(--jp-border-color2, #ddd); font-variant-numeric: tabular-nums; }
+.autonoe-nace .text { text-align: left; }
+.autonoe-nace h3 { font-size: 1.05em; margin: 14px 0 4px; }
+.autonoe-nace .widget-html-content { overflow-x: auto; }
 .autonoe-nace summary { cursor: pointer; padding: 4px 0; }
 </style>
 """
@@ -49,6 +54,8 @@ class Dashboard:
         The logs' numbers.
     threshold : float
         Where the slider starts, in [0, 1].
+    gold : str, optional
+        Where the gold standard lies.
 
     Attributes
     ----------
@@ -56,7 +63,9 @@ class Dashboard:
         What to show.
     """
 
-    def __init__(self, statistics: PredictionStatistics, *, threshold: float = 0.8) -> None:
+    def __init__(
+        self, statistics: PredictionStatistics, *, threshold: float = 0.8, gold: str | None = None
+    ) -> None:
         self.statistics = statistics
         names = statistics.deployments()
         self.threshold = widgets.FloatSlider(
@@ -88,7 +97,10 @@ class Dashboard:
         controls = widgets.HBox(
             [self.threshold, self.deployment], layout=widgets.Layout(flex_flow="row wrap")
         )
-        self.widget = widgets.VBox([title, controls, self.finding, self.figure, self.tables])
+        self.tabs = Tabs(statistics.logs, self._question, gold=gold)
+        self.widget = widgets.VBox(
+            [title, controls, self.finding, self.figure, self.tables, self.tabs.widget]
+        )
         self.widget.add_class("autonoe-nace")
         self._update()
 
@@ -104,21 +116,21 @@ class Dashboard:
             "confidence": self.statistics.confidence(deployment=chosen),
         }
 
+    def _question(self) -> tuple[float, Selection]:
+        return self.threshold.value, Selection(deployment=self.deployment.value or None)
+
     def _update(self, _change: object = None) -> None:
         now = self.numbers()
         rate: Rate = now["automatic"]
         self.finding.value = (
             f"<div class='finding' role='status' aria-live='polite'>At {now['threshold']:.2f}, "
-            f"{_percent(rate.value)} of {rate.n:,} descriptions are coded automatically</div>"
-            f"<p class='quiet'>95 % interval {_percent(rate.low)} to {_percent(rate.high)}; the "
+            f"{percent(rate.value)} of {rate.n:,} descriptions are coded automatically</div>"
+            f"<p class='quiet'>95 % interval {percent(rate.low)} to {percent(rate.high)}; the "
             f"other {rate.n - round(rate.value * rate.n):,} go to a person.</p>"
         )
         self.tables.value = _tables(now)
         _draw(self.figure, now)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+        self.tabs.update()
 
 
 def _draw(figure: go.Figure, now: dict[str, Any]) -> None:
@@ -145,7 +157,11 @@ def _draw(figure: go.Figure, now: dict[str, Any]) -> None:
 
 
 def dashboard(
-    uri: str | None = None, *, threshold: float = 0.8, account: str | None = None
+    uri: str | None = None,
+    *,
+    threshold: float = 0.8,
+    account: str | None = None,
+    gold: str | None = None,
 ) -> widgets.Widget:
     """Return the dashboard of the logs at ``uri``, or a card that says why there is none.
 
@@ -157,10 +173,12 @@ def dashboard(
         Where the slider starts, in [0, 1].
     account : str, optional
         Whose logs; by default those of the account that runs the kernel.
+    gold : str, optional
+        Gold standard to show, ``s3://…`` or a folder.
     """
     try:
         statistics = PredictionStatistics(uri or logs_uri(account=account))
-        return Dashboard(statistics, threshold=threshold).widget
+        return Dashboard(statistics, threshold=threshold, gold=gold).widget
     except AutonoeError as error:
         card = widgets.HTML(
             f"{_STYLE}<h2>Automatic coding</h2><p>{html.escape(error.message)}</p>"
@@ -257,16 +275,7 @@ def _tables(now: dict[str, Any]) -> str:
         for row in now["confidence"]
     ]
     return (
-        f"<details><summary>The same numbers by day</summary>{_table(head, rows)}</details>"
+        f"<details><summary>The same numbers by day</summary>{table(head, rows)}</details>"
         "<details><summary>The same numbers by confidence index</summary>"
-        f"{_table(('Confidence index', 'Descriptions'), classes)}</details>"
+        f"{table(('Confidence index', 'Descriptions'), classes)}</details>"
     )
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    top = "".join(f"<th scope='col'>{html.escape(cell)}</th>" for cell in head)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>"
-        for row in rows
-    )
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"

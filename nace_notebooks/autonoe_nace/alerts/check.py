@@ -6,8 +6,9 @@ import logging
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any, Protocol
+
+from pydantic import TypeAdapter, ValidationError
 
 from autonoe.errors import AutonoeError, InvalidInputError
 from autonoe_nace.alerts.journal import Journal
@@ -99,10 +100,12 @@ def _plan(rules: RuleFile) -> RetrainPlan | None:
             f"A retraining knows no {', '.join(unknown)}.",
             hint=f"It knows {', '.join(sorted(known))}.",
         )
-    listed = {k: tuple(v) if isinstance(v, list) else v for k, v in rules.retrain.items()}
-    if "work" in listed:
-        listed["work"] = Path(listed["work"])
-    return RetrainPlan(**listed)
+    try:
+        return TypeAdapter(RetrainPlan).validate_python(rules.retrain)
+    except ValidationError as error:
+        problems = error.errors(include_input=False, include_url=False)[:5]
+        places = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in problems)
+        raise InvalidInputError(f"The retraining cannot be run: {places}.") from error
 
 
 def _retrain(

@@ -94,7 +94,7 @@ def _path(tree: Nomenclature | None, code: str) -> list[list[str]]:
     if tree is None or code not in tree.nodes:
         return [[code, ""]]
     path = []
-    place: str | None = code
+    place = code
     while place in tree.nodes:
         node = tree.nodes[place]
         path.append([node.code, node.title])

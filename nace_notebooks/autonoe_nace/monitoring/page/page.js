@@ -102,7 +102,7 @@
       { x, y: days.map((day) => day.latency_p50_ms), mode: "lines+markers", marker: { size: x.length > 60 ? 1 : 5 }, line: { color: BLUE }, name: "Half are faster (p50)", hovertemplate: "%{y:.1f} ms<extra></extra>" },
       { x, y: days.map((day) => day.latency_p99_ms), mode: "lines+markers", marker: { size: x.length > 60 ? 1 : 5 }, line: { color: ORANGE }, name: "99 of 100 are faster (p99)", hovertemplate: "%{y:.1f} ms<extra></extra>" },
     ], `Half of all requests take up to ${fixed(all.latency.p50, 1)} ms`, { xaxis: dayAxis, yaxis: axis("Latency (ms)"), ...below });
-    put("versions", table([["Version", true], ["Deployment", true], ["From"], ["To"], ["Predictions"], [`Automatic at ${all.threshold.toFixed(2)}`]],
+    put("versions", table([["Version", true], ["Deployment", true], ["From"], ["To"], ["Predictions"], [`At ${all.threshold.toFixed(2)}`]],
       all.versions.map((row) => [row.version, row.deployment, row.first, row.last, whole.format(row.predictions), percent(row.automatic.value)])));
     put("errors", table([["Error", true], ["Predictions"], ["Share"]], all.errors.map((row) => [row.error, whole.format(row.n), percent(row.share.value, 2)]), "No prediction was refused."));
     showWindows();

@@ -1,0 +1,335 @@
+"""What lies behind the dashboard's first page: classes, windows, drift, service, gold standard.
+
+Each tab is computed when it is opened, and again when the slider or the deployment changes.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from functools import cached_property
+from typing import Any
+
+import ipywidgets as widgets
+
+from autonoe.errors import AutonoeError
+from autonoe_nace.monitoring import (
+    Logs,
+    Selection,
+    Window,
+    compare,
+    drift,
+    drill,
+    hardest,
+    nomenclature_of,
+    operations,
+    rarest,
+)
+from autonoe_nace.monitoring.gold import metrics, read_gold
+from autonoe_nace.nomenclature import LEVEL_NAMES, Nomenclature
+
+_FOUR_WEEKS = 28
+Cell = object
+Question = Callable[[], tuple[float, Selection]]
+
+
+def percent(share: float) -> str:
+    """Return ``63.2 %``."""
+    return f"{100 * share:.1f} %"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], *, texts: int = 1) -> str:
+    """Return an HTML table; whatever strangers logged is shown as text.
+
+    Parameters
+    ----------
+    head : sequence of str
+        Headings.
+    rows : sequence of sequence
+        Cells.
+    texts : int
+        The first so many columns are text, the others numbers.
+    """
+    if not rows:
+        return "<p class='quiet'>None.</p>"
+
+    def kind(place: int) -> str:
+        return " class='text'" if place < texts else ""
+
+    top = "".join(
+        f"<th scope='col'{kind(place)}>{html.escape(cell)}</th>" for place, cell in enumerate(head)
+    )
+    body = "".join(
+        "<tr>"
+        + "".join(f"<td{kind(p)}>{html.escape(str(cell))}</td>" for p, cell in enumerate(row))
+        + "</tr>"
+        for row in rows
+    )
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+class Tabs:
+    """Five tabs over the same logs.
+
+    Parameters
+    ----------
+    logs : Logs
+        Where to count.
+    question : callable
+        Returns the threshold and the selection that hold now.
+    gold : str, optional
+        Where the gold standard lies.
+
+    Attributes
+    ----------
+    widget : ipywidgets.Widget
+        What to show.
+    """
+
+    def __init__(self, logs: Logs, question: Question, *, gold: str | None = None) -> None:
+        self._logs, self._question, self._gold = logs, question, gold
+        self._under: list[str] = []
+        self.code = widgets.Dropdown(description="Inside", layout=widgets.Layout(width="480px"))
+        self.classes, self.compared, self.drift, self.service, self.gold = (
+            widgets.HTML() for _ in range(5)
+        )
+        self.measure = widgets.Button(description="Measure drift", icon="search")
+        self.measure.on_click(lambda _: self._show(self.drift, self._drift))
+        self.code.observe(self._chosen, "value")
+        pages: dict[str, tuple[widgets.Widget, Callable[[], None]]] = {
+            "Classes": (widgets.VBox([self.code, self.classes]), self._classes_page),
+            "Two windows": (self.compared, lambda: self._show(self.compared, self._compared)),
+            "Drift": (widgets.VBox([self.measure, self.drift]), lambda: None),
+            "Service": (self.service, lambda: self._show(self.service, self._service)),
+            "Gold standard": (self.gold, lambda: self._show(self.gold, self._gold_table)),
+        }
+        self._fill = [fill for _, fill in pages.values()]
+        self.widget = widgets.Tab([page for page, _ in pages.values()], titles=list(pages))
+        self.widget.observe(lambda _: self.update(), "selected_index")
+
+    def update(self) -> None:
+        """Compute the open tab again."""
+        if self.widget.selected_index is not None:
+            self._fill[self.widget.selected_index]()
+
+    @cached_property
+    def tree(self) -> Nomenclature | None:
+        """The nomenclature of the codes, found out once."""
+        return nomenclature_of(self._logs)
+
+    def _show(self, place: widgets.HTML, make: Callable[[], str]) -> None:
+        try:
+            place.value = make()
+        except AutonoeError as error:
+            place.value = (
+                f"<p>{html.escape(error.message)}</p><p class='quiet'>{html.escape(error.hint)}</p>"
+            )
+
+    def _classes_page(self) -> None:
+        if not self.code.options:
+            self._offer()
+        self._show(self.classes, self._classes)
+
+    def _offer(self) -> None:
+        if self.tree is None:
+            return
+        _, selection = self._question()
+        inside = self._under[-1] if self._under else ""
+        rows = drill(self._logs, self.tree, under=inside, selection=selection)
+        up = [(f"Up, out of {inside}", "..")] if inside else []
+        names = [(f"{row['code']}  {row['title']}"[:80], row["code"]) for row in rows]
+        here = "All sections" if not inside else f"{inside}  {self.tree.title(inside)}"[:80]
+        with self.code.hold_trait_notifications():
+            self.code.unobserve(self._chosen, "value")
+            self.code.options = [(here, ""), *up, *names]
+            self.code.value = ""
+        self.code.observe(self._chosen, "value")
+
+    def _chosen(self, change: Any) -> None:
+        if change["new"] == "..":
+            self._under.pop()
+        elif change["new"]:
+            self._under.append(change["new"])
+        else:
+            return
+        self._offer()
+        self._show(self.classes, self._classes)
+
+    def _classes(self) -> str:
+        if self.tree is None:
+            return "<p class='quiet'>The codes belong to no nomenclature that is known here.</p>"
+        threshold, selection = self._question()
+        asked: dict[str, Any] = {"threshold": threshold, "selection": selection}
+        head = ("Code", "Title", "Predictions", "Share", "Automatic (95 % interval)")
+        inside = self._under[-1] if self._under else ""
+        parts = [
+            ("", drill(self._logs, self.tree, under=inside, **asked)),
+            ("<h3>Hardest classes</h3>", hardest(self._logs, self.tree, **asked)),
+            ("<h3>Rarest classes</h3>", rarest(self._logs, self.tree, **asked)),
+        ]
+        return "".join(
+            title
+            + table(
+                head,
+                [
+                    (
+                        *(row["code"], row["title"], f"{row['n']:,}", percent(row["share"])),
+                        _interval(row["automatic"]) if row["n"] else "",
+                    )
+                    for row in rows
+                ],
+                texts=2,
+            )
+            for title, rows in parts
+        )
+
+    def _windows(self) -> tuple[Window, Window, float, Selection]:
+        threshold, selection = self._question()
+        span = self._logs.span(selection)
+        if span is None or span.days == 1:
+            raise AutonoeError("Two windows need two days of logs at least.")
+        length = min(_FOUR_WEEKS, span.days // 2)
+        after = Window(span.last - timedelta(days=length - 1), span.last)
+        return after.before(), after, threshold, selection
+
+    def _compared(self) -> str:
+        before, after, threshold, selection = self._windows()
+        found = compare(
+            self._logs, before, after, threshold=threshold, tree=self.tree, selection=selection
+        )
+        first, second = found["before"], found["after"]
+        rows: list[Sequence[Cell]] = [
+            (
+                "Predictions a day",
+                f"{first['per_day']:,.0f}",
+                f"{second['per_day']:,.0f}",
+                _ratio(first["per_day"], second["per_day"]),
+            ),
+            (
+                f"Automatic at {threshold:.2f}",
+                percent(first["automatic"]["value"]),
+                percent(second["automatic"]["value"]),
+                _points(found["automatic"]),
+            ),
+            (
+                "Refused",
+                percent(first["errors"]["value"]),
+                percent(second["errors"]["value"]),
+                _points(found["errors"]),
+            ),
+            (
+                "Latency p99 (ms)",
+                f"{first['latency_ms']['p99']:.1f}",
+                f"{second['latency_ms']['p99']:.1f}",
+                _ratio(first["latency_ms"]["p99"], second["latency_ms"]["p99"]),
+            ),
+        ]
+        head = ("", str(before), str(after), "Change (95 % interval)")
+        sections = [
+            (
+                f"{row['code']}  {row['title']}",
+                *(percent(row[when]) for when in ("before", "after")),
+                _points(row["change"]),
+            )
+            for row in found.get("sections", [])[:10]
+        ]
+        return (
+            table(head, rows)
+            + "<h3>Sections whose share changed most</h3>"
+            + table(("Section", *head[1:]), sections)
+        )
+
+    def _drift(self) -> str:
+        before, after, _, selection = self._windows()
+        found = drift(self._logs, before, after, tree=self.tree, selection=selection)
+        rows = [
+            (
+                *(row["label"], row["kind"]),
+                *(f"{row['distances']['hellinger']:.3f}", f"{row['baseline']['hellinger']:.3f}"),
+                f"{row['season']['hellinger']:.3f}" if row["season"] else "",
+                f"{row['distances']['bhattacharyya']:.4f}",
+                f"{row['distances']['kullback_leibler']:.4f}",
+                f"{row['distances']['ks']:.3f}" if "ks" in row["distances"] else "",
+                f"{row['distances']['cramers_v']:.3f}",
+                f"{'▲ ' if row['verdict'] == 'changed' else ''}{row['verdict']}",
+            )
+            for row in found["variables"]
+        ]
+        head = ("Variable", "", "Hellinger", "Usual", "Last year", "Bhattacharyya")
+        note = (
+            f"<p class='quiet'>{before} against {after}. “Usual” is the distance that such windows "
+            "have in 95 of 100 cases when nothing changes.</p>"
+        )
+        more = ("Kullback-Leibler", "Kolmogorov-Smirnov", "Cramér's V", "Finding")
+        return note + table((*head, *more), rows, texts=2)
+
+    def _service(self) -> str:
+        threshold, selection = self._question()
+        found = operations.latency(self._logs, selection)
+        quantiles = [(name, f"{value:.1f}") for name, value in found.items()]
+        errors = [
+            (row["error"], f"{row['n']:,}", _interval(row["share"]))
+            for row in operations.errors(self._logs, selection)
+        ]
+        versions = [
+            (
+                *(row["version"], row["deployment"], row["first"], row["last"]),
+                *(f"{row['predictions']:,}", f"{row['looked_up']:,}"),
+                _interval(row["automatic"]),
+            )
+            for row in operations.versions(self._logs, threshold, selection)
+        ]
+        head = ("Version", "Deployment", "First day", "Last day", "Predictions", "Looked up")
+        return (
+            "<h3>Model versions</h3>"
+            + table((*head, f"Automatic at {threshold:.2f}"), versions, texts=2)
+            + "<h3>Latency of requests (ms)</h3>"
+            + table(("Quantile", "ms"), quantiles)
+            + "<h3>Errors</h3>"
+            + table(("Error", "Predictions", "Share (95 % interval)"), errors)
+        )
+
+    def _gold_table(self) -> str:
+        if self._gold is None:
+            return (
+                "<p>No gold standard is shown.</p><p class='quiet'>Sample and annotate "
+                "(autonoe nace annotate), then give its address: dashboard(gold=…).</p>"
+            )
+        threshold, selection = self._question()
+        found = metrics(
+            read_gold(self._gold), threshold=threshold, tree=self.tree, version=selection.version
+        )
+        names = {str(level): LEVEL_NAMES[level - 1] for level in range(1, len(LEVEL_NAMES) + 1)}
+        parts = ("auto", "manual", "all")
+        rows = [
+            (
+                names.get(level, "code as a whole"),
+                *(
+                    _interval(rate) if (rate := found[part]["levels"].get(level)) else ""
+                    for part in parts
+                ),
+            )
+            for level in found["all"]["levels"]
+        ]
+        titles = ("Coded automatically", "Left to people: the model's first code", "All")
+        head = [f"{t} (n = {found[p]['n']:,})" for t, p in zip(titles, parts, strict=True)]
+        return (
+            f"<p>At {threshold:.2f}, {_interval(found['blended'])} of the final codes are right "
+            "when people are; weighted to all predictions.</p>"
+        ) + table(("Level", *head), rows)
+
+
+def _interval(rate: dict[str, float]) -> str:
+    if not rate["n"]:
+        return ""
+    return f"{percent(rate['value'])} ({100 * rate['low']:.1f} to {100 * rate['high']:.1f})"
+
+
+def _points(change: dict[str, float]) -> str:
+    value, low, high = (100 * change[name] for name in ("value", "low", "high"))
+    return f"{value:+.1f} points ({low:+.1f} to {high:+.1f})"
+
+
+def _ratio(before: float, after: float) -> str:
+    return f"{100 * (after - before) / before:+.0f} %" if before else ""
