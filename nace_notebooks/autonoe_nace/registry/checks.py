@@ -14,7 +14,7 @@ import platformdirs
 from autonoe.errors import AutonoeError
 from autonoe_nace.model.canary import check_in_child
 from autonoe_nace.model.manifest import Manifest
-from autonoe_nace.model_uri import PREFIX
+from autonoe_nace.model_uri import PREFIX, ModelUri
 from autonoe_nace.registry.fetching import fetch
 
 _MIB = 1 << 20
@@ -128,6 +128,8 @@ def check_and_fetch(
     """Check a model like :func:`check`, and return the folder it lies in as well."""
     limits = limits or CheckLimits()
     name, version, folder = Path(uri).name, "0", Path(uri)
+    if uri.startswith(PREFIX):
+        ModelUri.parse(uri)
     try:
         if uri.startswith(PREFIX):
             name, _, version = uri.removeprefix(PREFIX).replace("@", "/").partition("/")

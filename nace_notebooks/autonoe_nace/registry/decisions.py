@@ -127,21 +127,26 @@ def account() -> str:
     return known or getpass.getuser()
 
 
-def record(
-    client: MlflowClient, name: str, decision: Decision, report: dict[str, Any] | None = None
-) -> Decision:
-    """Write ``decision`` to the registered model ``name``, and its report to the version's run.
+def record(client: MlflowClient, name: str, decision: Decision) -> Decision:
+    """Write ``decision`` to the registered model ``name``.
 
     Writing the same decision again changes nothing.
     """
+    client.set_registered_model_tag(name, DECISION_TAG + decision.id, encode(decision))
+    client.set_model_version_tag(name, decision.version, LAST_TAG, decision.sentence()[:4_000])
+    return decision
+
+
+def log_report(
+    client: MlflowClient, name: str, decision: Decision, report: dict[str, Any]
+) -> Decision:
+    """Write the whole report to the version's run; return ``decision`` with the run's id."""
     if not decision.run_id:
         entry = client.get_model_version(name, decision.version)
         decision = replace(decision, run_id=str(entry.run_id or ""))
-    if report is not None and decision.run_id:
+    if decision.run_id:
         document = {**report, "decision": decision.to_dict()}
         client.log_dict(decision.run_id, document, decision.report)
-    client.set_registered_model_tag(name, DECISION_TAG + decision.id, encode(decision))
-    client.set_model_version_tag(name, decision.version, LAST_TAG, decision.sentence()[:4_000])
     return decision
 
 

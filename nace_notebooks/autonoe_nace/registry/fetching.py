@@ -72,9 +72,10 @@ def _download(source: str, folder: Path, pins: Pins) -> None:
         target = Path(temporary) / "model"
         target.mkdir()
         if all(map(artefact.is_native, sizes)) and not any(file.is_dir for file in listing):
-            fetched = Path(download_artifacts(artifact_uri=source, dst_path=temporary))
-            names = list(sizes)
-            for name in names:
+            downloads = Path(temporary) / "downloads"
+            downloads.mkdir()
+            fetched = Path(download_artifacts(artifact_uri=source, dst_path=str(downloads)))
+            for name in sizes:
                 _take(fetched / name, target)
         else:
             # something else lies there: it is left where it is, file by file

@@ -108,7 +108,8 @@ class Judge:
             figures=figures(self.check, self.gate),
             run_id=self.run_id,
         )
-        decisions.record(self.client, self.name, decision, self._report())
+        decision = decisions.log_report(self.client, self.name, decision, self._report())
+        decisions.record(self.client, self.name, decision)
         raise AutonoeError(
             f"Version {self.version} of {self.name} was not promoted. {problem}",
             hint=_REFUSED[code],

@@ -22,7 +22,7 @@ from autonoe_nace.registry.decisions import Decision
 from autonoe_nace.registry.gating import GateReport
 from autonoe_nace.registry.judging import Judge, figures
 from autonoe_nace.registry.lock import promotion_lock
-from autonoe_nace.registry.versions import CHAMPION, Pins, alias_version
+from autonoe_nace.registry.versions import CHAMPION, Pins
 from autonoe_nace.tracking import mlflow_errors, quiet_client
 
 _ROUNDS = 3
@@ -231,15 +231,17 @@ def _move(
     """Move the alias if it still points where the decision says; return what was recorded."""
     tag = decisions.PENDING_TAG + decision.alias
     with promotion_lock(client, name, decision.by) as lease:
-        if alias_version(client, name, decision.alias) != decision.previous:
+        registered = settle(client, name, decision.alias)
+        if str(registered.aliases.get(decision.alias, "")) != decision.previous:
             return None
         # its time is that of the move: decisions are replayed in the order of their times
         decision = decisions.restamped(decision)
+        decision = decisions.log_report(client, name, decision, report)
         client.set_registered_model_tag(name, tag, decisions.encode(decision))
         lease.check()
         client.set_registered_model_alias(name, decision.alias, decision.version)
-    # what is written from here on can be made up for by whoever comes next
-    return decisions.record(client, name, decision, report)
+        # whoever comes next can make up for this, should this process end here
+        return decisions.record(client, name, decision)
 
 
 def _checked(
