@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import cleaning, kernel_start, nace, platform_rounds
+from benchmarks import cleaning, kernel_start, platform_rounds, serving
 from benchmarks.measurement import Measurement, show
 
 OUTPUT = Path(__file__).resolve().parents[1] / "build" / "bench.json"
@@ -23,7 +23,7 @@ BENCHMARKS: dict[str, Callable[[Path, int], list[Measurement]]] = {
     "platform": lambda folder, pairs: platform_rounds.measure(folder, pairs=pairs),
     "kernel": lambda _folder, pairs: [kernel_start.measure(pairs=pairs)],
     "cleaning": lambda _folder, pairs: cleaning.measure(pairs=pairs),
-    "service": lambda folder, pairs: [nace.batch_prediction(folder, pairs=pairs)],
+    "serving": lambda folder, pairs: serving.measure(folder, pairs=pairs),
 }
 
 
