@@ -2,72 +2,32 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import signal
 import socket
 import statistics
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
-from autonoe.embedded import ports
 from autonoe.waiting import wait_until
-
-TEXT = {"records": [{"text": "coltivazione di riso"}]}
-
-
-class Server:
-    """One running ``python -m autonoe_nace.serving``."""
-
-    def __init__(self, process: subprocess.Popen[bytes], port: int, state: Path) -> None:
-        self.process = process
-        self.port = port
-        self.state = state
-
-    def post(self, body: object) -> tuple[int, dict]:  # type: ignore[type-arg]
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        try:
-            connection.request(
-                "POST", "/v1/predict", json.dumps(body), {"Content-Type": "application/json"}
-            )
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
-        finally:
-            connection.close()
-
-    def wait(self) -> None:
-        def answers() -> bool:
-            assert self.process.poll() is None, "the server ended"
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-            connection.request("GET", "/health/ready")
-            return connection.getresponse().status == 200
-
-        wait_until(answers, timeout_s=60, what="the server", ignoring=(OSError,))
+from support.serving_process import TEXT, Server, start
 
 
 @pytest.fixture
 def serve(small_model: Path, tmp_path: Path) -> Iterator[Callable[..., Server]]:
     started: list[Server] = []
 
-    def start(*options: str, model: Path = small_model) -> Server:
-        port = ports.choose(1)[0]
-        state = tmp_path / f"state-{port}"
-        command = [sys.executable, "-m", "autonoe_nace.serving", "--model", str(model)]
-        command += ["--port", str(port), "--state-dir", str(state), *options]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
-        server = Server(process, port, state)
+    def start_one(*options: str, model: Path = small_model) -> Server:
+        server = start(model, tmp_path / f"state-{len(started)}", *options)
         started.append(server)
         return server
 
-    yield start
+    yield start_one
     for server in started:
         server.process.kill()
         server.process.communicate(timeout=10)
@@ -86,15 +46,15 @@ def _answer_to(port: int, head: bytes) -> bytes:
 def test_a_large_body_is_refused_before_it_is_sent(serve: Callable[..., Server]) -> None:
     server = serve()
     server.wait()
-    memory = psutil.Process(server.process.pid).memory_info
+    (worker,) = server.children()
     server.post(TEXT)
-    before = memory().rss
+    before = worker.memory_info().rss
     head = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     for _ in range(20):
         answer = _answer_to(server.port, head + b"Content-Length: 20000000\r\n\r\n")
         assert answer.startswith(b"HTTP/1.1 413")
         assert b"body_too_large" in answer
-    assert memory().rss - before < 20 * 2**20
+    assert worker.memory_info().rss - before < 20 * 2**20
     assert server.post(TEXT)[0] == 200
 
 
