@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -86,8 +85,8 @@ class ReplayReport:
     tolerance: float
     rows: int = 0
     identical: int = 0
-    differing: Counter[str] = field(default_factory=Counter)
-    not_replayed: Counter[str] = field(default_factory=Counter)
+    differing: dict[str, int] = field(default_factory=dict)
+    not_replayed: dict[str, int] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
     models: list[ModelUsed] = field(default_factory=list)
 
@@ -106,9 +105,13 @@ class ReplayReport:
         if difference is None:
             self.identical += 1
             return
-        self.differing[difference.what] += 1
+        self.differing[difference.what] = self.differing.get(difference.what, 0) + 1
         if len(self.differences) < EXAMPLES:
             self.differences.append(difference)
+
+    def skip(self, reason: str) -> None:
+        """Count one record that cannot be replayed."""
+        self.not_replayed[reason] = self.not_replayed.get(reason, 0) + 1
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as a plain document."""

@@ -100,7 +100,7 @@ def _replay_rows(
     for row in rows:
         reason = _reason(row, model)
         if reason:
-            report.not_replayed[reason] += 1
+            report.skip(reason)
         else:
             groups[row.level, row.threshold if row.fallback_code else None].append(row)
     if model is None:
