@@ -15,6 +15,7 @@ import yaml
 from hera.workflows.models import Workflow
 
 from autonoe.cli import main
+from autonoe.credentials.settings import AgentSettings
 from autonoe.errors import InvalidInputError
 from autonoe_nace.search import argo
 from autonoe_nace.search.argo import Containers, workflow
@@ -123,6 +124,37 @@ def test_no_credential_of_the_environment_is_in_it(
     text = argo.as_yaml(workflow(plan, Containers(image="i")))
     assert "very-secret" not in text
     assert not re.search(r"SECRET|TOKEN|PASSWORD|ACCESS_KEY", text)
+
+
+def test_the_agent_stands_beside_each_container(plan: SearchPlan, tmp_path: Path) -> None:
+    proof = tmp_path / "proof"
+    proof.write_text("very-secret-proof", encoding="utf-8")
+    settings = AgentSettings(
+        account="ana",
+        proof_file=proof,
+        openbao_url="http://openbao:8200",
+        s3_url="http://s3:8333",
+        mlflow_url="http://mlflow:5000",
+    )
+    manifest = workflow(plan, Containers(image="i"), agent=(settings, "agent:1"))
+    assert check_by_argo(manifest) == []
+    assert "very-secret" not in argo.as_yaml(manifest)
+    for template in manifest["spec"]["templates"][1:]:
+        (agent,) = template["initContainers"]
+        assert (agent["image"], agent["restartPolicy"]) == ("agent:1", "Always")
+        container = template["container"]
+        assert "$AUTONOE_AGENT_ENVIRONMENT" in container["command"][2]
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "p"},
+            "spec": {
+                "initContainers": [agent],
+                "containers": [container],
+                "volumes": template["volumes"],
+            },
+        }
+        kubernetes_validate.validate(pod, "1.33", strict=True)
 
 
 def test_data_of_this_machine_and_endless_plans_are_refused(tmp_path: Path) -> None:

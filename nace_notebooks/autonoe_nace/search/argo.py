@@ -183,14 +183,27 @@ def _template(
         "container": container,
         "volumes": [{"name": "scratch", "emptyDir": {"sizeLimit": _SCRATCH}}],
     }
-    return template if agent is None else _beside_agent(template, *agent)
+    if agent is None:
+        return template
+    return _beside_agent(template, containers.service_account, *agent)
 
 
-def _beside_agent(template: Manifest, settings: AgentSettings, image: str) -> Manifest:
+def _beside_agent(
+    template: Manifest, service_account: str, settings: AgentSettings, image: str
+) -> Manifest:
     """Return ``template`` with the credential agent beside its container."""
     from autonoe.kubernetes.pods import with_agent
 
-    pod = {"spec": {"containers": [copy.deepcopy(template["container"])]}}
+    container = {
+        **copy.deepcopy(template["container"]),
+        # The agent left what MLflow's client needs in a file, so that it is in no manifest.
+        "command": [
+            *("/bin/sh", "-c"),
+            '. "$AUTONOE_AGENT_ENVIRONMENT" && exec autonoe "$@"',
+            "autonoe",
+        ],
+    }
+    pod = {"spec": {"serviceAccountName": service_account, "containers": [container]}}
     spec = with_agent(pod, settings, image)["spec"]
     return {
         **template,
