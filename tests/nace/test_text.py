@@ -138,6 +138,7 @@ def test_unknown_languages_are_an_error_by_name_and_neutral_by_default() -> None
     assert rules_for("xx").language == "und"
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_gives_single_spaced_words_and_the_same_twice(text: str) -> None:
     prepare = Preparation(load_rules("fr"))

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autonoe.errors import InvalidInputError
@@ -156,6 +156,7 @@ def test_bands_that_cannot_work_are_refused(tmp_path: Path, bands: str) -> None:
         load_bands(str(tmp_path / "none.yaml"))
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["nature", "surface", "x"]), st.text()))
 def test_any_side_variables_give_known_tokens_only(given_features: dict[str, str]) -> None:
     known = _tokens()
