@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import cleaning, kernel_start, platform_rounds, serving
+from benchmarks import cleaning, dashboard, etl, kernel_start, platform_rounds, serving
 from benchmarks.measurement import Measurement, show
 
 OUTPUT = Path(__file__).resolve().parents[1] / "build" / "bench.json"
@@ -23,6 +23,8 @@ BENCHMARKS: dict[str, Callable[[Path, int], list[Measurement]]] = {
     "platform": lambda folder, pairs: platform_rounds.measure(folder, pairs=pairs),
     "kernel": lambda _folder, pairs: [kernel_start.measure(pairs=pairs)],
     "cleaning": lambda _folder, pairs: cleaning.measure(pairs=pairs),
+    "etl": lambda folder, pairs: etl.measure(folder, pairs=pairs),
+    "dashboard": lambda folder, pairs: dashboard.measure(folder, pairs=pairs),
     "serving": lambda folder, pairs: serving.measure(folder, pairs=pairs),
 }
 
