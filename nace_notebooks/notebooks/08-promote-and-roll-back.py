@@ -40,14 +40,14 @@ learned, gold = data.subset(learned), data.subset(gold)
 print(f"{len(learned):,} texts to learn from, {len(gold):,} gold texts")
 
 # %% [markdown]
-# Few passes for the first model, more for the second.
+# The first knows the texts alone, after few passes; the second the titles of the classes too.
 
 # %%
 from autonoe_nace.training import TrainingParams, train
 
-settings = TrainingParams(dim=20, minn=0, maxn=0, bucket=30_000, lr=0.5, epoch=3)
+settings = TrainingParams(dim=20, minn=0, maxn=0, bucket=30_000, lr=0.5, epoch=10, titles=False)
 modest = train(learned, settings)
-better = train(learned, settings.model_copy(update={"epoch": 15, "lr": 1.0}))
+better = train(learned, settings.model_copy(update={"titles": True, "lr": 1.0, "epoch": 15}))
 
 # %% [markdown]
 # ## Register both

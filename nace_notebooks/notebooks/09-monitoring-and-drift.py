@@ -82,7 +82,7 @@ found["automatic"]
 # Which sections grew or shrank most:
 
 # %%
-pd.DataFrame(found["sections"]).head(5).round(3)
+pd.json_normalize(found["sections"]).head(5).round(3)
 
 # %% [markdown]
 # ## Drift: how far, and how far anyway
@@ -138,7 +138,7 @@ Path("alerts.yaml").write_text(
 # %%
 result = check(load_rules(Path("alerts.yaml")), logs, Journal(Path("alerts")))
 print(f"{result['alerts']} alerts")
-pd.DataFrame(result["findings"]).T
+pd.DataFrame(result["findings"])[["rule", "state", "message"]]
 
 # %% [markdown]
 # ## The dashboard

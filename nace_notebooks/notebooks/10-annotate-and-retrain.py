@@ -32,7 +32,8 @@ name = "nace-lesson-gold"
 
 # %% [markdown]
 # ## Logs to draw from
-# A weak model has coded four weeks of texts; the answers are real, the days are invented.
+# A model that learned a quarter of the texts has coded four weeks of them; the answers are real, the
+# days are invented.
 
 # %%
 from autonoe_nace.data import ateco
@@ -42,10 +43,8 @@ from autonoe_nace.training import TrainingParams, train
 
 place = logs_uri or deployment_uri("lesson-gold")
 data = ateco()
-settings = TrainingParams(
-    epoch=3, dim=10, minn=0, maxn=0, bucket=20_000, lr=0.5, calibration_share=0
-)
-weak = train(data.subset(range(0, len(data), 4)), settings)
+params = {"epoch": epochs, "dim": 20, "minn": 0, "maxn": 0, "bucket": 30_000, "lr": 1.0}
+weak = train(data.subset(range(0, len(data), 4)), TrainingParams(**params))
 days = [] if logs_uri else write_example_logs(weak, data, place, Story(changed_days=0))
 
 # %% [markdown]
@@ -125,7 +124,6 @@ AnnotationStore(gold).write("gold", "lesson", rows)
 from autonoe_nace.retraining import RetrainPlan, retrain
 from autonoe_nace.tracking import personal_name
 
-params = {"epoch": epochs, "dim": 20, "minn": 0, "maxn": 0, "bucket": 30_000, "lr": 1.0}
 plan = RetrainPlan(gold=gold, name=personal_name(name), params=params, because="a lesson")
 outcome = retrain(plan, say=print)
 print(outcome["message"])

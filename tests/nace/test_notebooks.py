@@ -32,6 +32,8 @@ NAMES = [
     "06-tune-and-evaluate",
     "07-calibration-and-explanation",
     "08-promote-and-roll-back",
+    "09-monitoring-and-drift",
+    "10-annotate-and-retrain",
     "11-new-classification",
     "dashboard",
 ]
@@ -163,8 +165,16 @@ LESSONS = {
         ["calibration error", "codes, first", "log-odds", "environment"],
     ),
     "08-promote-and-roll-back": (
-        "rows = 1000",
+        "rows = 2500",
         ["promoted to champion", "is better than", "gate_closed", "rolled back to champion"],
+    ),
+    "09-monitoring-and-drift": (
+        "per_day = 60\nepochs = 4",
+        ["division", "changed", "alerts", "VBox"],
+    ),
+    "10-annotate-and-retrain": (
+        "size = 120\nepochs = 5",
+        ["texts stand for", "agree, kappa", "automatic:", "champion"],
     ),
     "11-new-classification": (
         "rows = 1500\nepochs = 5\nthreshold = 0.3",
