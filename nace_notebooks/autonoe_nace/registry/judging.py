@@ -17,11 +17,6 @@ from autonoe_nace.registry.checks import CheckLimits, CheckReport, check_and_fet
 from autonoe_nace.registry.decisions import Decision
 from autonoe_nace.registry.gating import GateReport, gate
 
-_REFUSED = {
-    "check_failed": "The alias was not moved. Register a whole model, or widen the limits.",
-    "gate_closed": "The alias was not moved. --force-reason TEXT moves it and is recorded.",
-}
-
 
 @dataclass
 class Judge:
@@ -55,12 +50,20 @@ class Judge:
         if self.check is None:
             self.check, self.folder = check_and_fetch(uri, limits=self.limits, cache=self.cache)
         if not self.check.passed:
-            self._refuse(champion, "check_failed", self.check.problem)
+            raise AutonoeError(
+                self._refusal(champion, self.check.problem),
+                hint="The alias was not moved. Register a whole model, or widen the limits.",
+                code="check_failed",
+            )
         if self.gold is not None:
             self.gate = self._compare(champion, self.gold)
         passed = self.gate is not None and self.gate.passed
         if not passed and not self.reason and self.gate is not None:
-            self._refuse(champion, "gate_closed", self.gate.sentence())
+            raise AutonoeError(
+                self._refusal(champion, self.gate.sentence()),
+                hint="The alias was not moved. --force-reason TEXT moves it and is recorded.",
+                code="gate_closed",
+            )
         decision = decisions.new(
             "promote" if passed else "force",
             alias=self.alias,
@@ -98,7 +101,8 @@ class Judge:
                 raise
             return None
 
-    def _refuse(self, champion: str, code: str, problem: str) -> None:
+    def _refusal(self, champion: str, problem: str) -> str:
+        """Record that the version was refused, and return that as a sentence."""
         decision = decisions.new(
             "refuse",
             alias=self.alias,
@@ -110,11 +114,7 @@ class Judge:
         )
         decision = decisions.log_report(self.client, self.name, decision, self._report())
         decisions.record(self.client, self.name, decision)
-        raise AutonoeError(
-            f"Version {self.version} of {self.name} was not promoted. {problem}",
-            hint=_REFUSED[code],
-            code=code,
-        )
+        return f"Version {self.version} of {self.name} was not promoted. {problem}"
 
     def _report(self) -> dict[str, Any]:
         return {
