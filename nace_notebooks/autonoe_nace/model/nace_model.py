@@ -43,8 +43,9 @@ __all__ = ["NaceModel", "best", "check_target"]
 
 Floats = NDArray[np.float32]
 
-_BLOCK = 4_096
-"""Texts scored at once: bounds the memory of a large batch to a few tens of MiB."""
+_BLOCK = 512
+"""Texts scored at once: scores of 700 codes then stay in the processor's cache. Blocks of 4,096
+take more than twice the time a text."""
 
 _KEPT = 8
 """Coverages whose limits are remembered."""
@@ -164,6 +165,9 @@ class NaceModel:
 
     def probabilities(self, prepared: Sequence[str]) -> Floats:
         """Return calibrated probabilities, one row per prepared text, one column per code."""
+        if len(prepared) > _BLOCK:
+            starts = range(0, len(prepared), _BLOCK)
+            return np.concatenate([self.probabilities(prepared[i : i + _BLOCK]) for i in starts])
         calibration = self.manifest.calibration
         logits = self.ensemble.logits(prepared, calibration.weights)
         values = softmax(logits, calibration.temperature, calibration.adapt)
