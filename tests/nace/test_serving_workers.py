@@ -118,6 +118,7 @@ def test_a_full_disk_costs_logs_and_no_answer(serve: Callable[..., Server]) -> N
 
 def test_workers_end_with_their_parent(serve: Callable[..., Server]) -> None:
     server = serve("--workers", "2")
+    ready(server, 2)
     workers = server.children()
     os.kill(server.process.pid, signal.SIGKILL)
     server.process.wait(timeout=10)

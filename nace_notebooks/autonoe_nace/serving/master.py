@@ -22,7 +22,7 @@ from autonoe_nace.serving import source
 from autonoe_nace.serving.app import Common
 from autonoe_nace.serving.errands import Errands
 from autonoe_nace.serving.following import News
-from autonoe_nace.serving.processes import Lifeline, describe_exit, fork
+from autonoe_nace.serving.processes import Lifeline, describe_exit, fork, settle
 from autonoe_nace.serving.settings import ServingSettings
 from autonoe_nace.serving.shared import Note
 from autonoe_nace.serving.source import ServedModel
@@ -37,6 +37,7 @@ _TICK_S = 1.0
 _SAVE_USAGE_S = 10.0
 _BORN_DEAD_S = 1.0
 _LONGEST_PAUSE_S = 2.0
+_WARM_UP = "bakery and sale of bread"
 
 
 @dataclass
@@ -139,6 +140,10 @@ class Master:
 
     def _start(self, generation: Generation) -> None:
         self._generations.append(generation)
+        if generation.served is not None:
+            # what every worker would load and remember at its first request, they now share
+            generation.served.model.predict([_WARM_UP], fallback_at=1.0)
+        settle()
         for _ in range(self.settings.workers):
             self._spawn(generation)
 

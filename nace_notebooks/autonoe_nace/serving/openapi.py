@@ -112,7 +112,8 @@ def _operation(
         operation["security"] = [{"key": []}]
     if route.query is not None:
         name = schemas[repr(route.query)]["$ref"].rpartition("/")[2]
-        operation["parameters"] = _parameters(components[name])
+        example = route.example if route.body is None else None
+        operation["parameters"] = _parameters(components[name], example or {})
     if route.body is not None:
         content: dict[str, Any] = {"schema": schemas[repr(route.body)]}
         if route.example is not None:
@@ -121,7 +122,7 @@ def _operation(
     return operation
 
 
-def _parameters(schema: dict[str, Any]) -> list[dict[str, Any]]:
+def _parameters(schema: dict[str, Any], example: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the fields of a query type as parameters."""
     required = schema.get("required", [])
     out = []
@@ -134,6 +135,8 @@ def _parameters(schema: dict[str, Any]) -> list[dict[str, Any]]:
         parameter = {"name": name, "in": "query", "required": name in required, "schema": rest}
         if "description" in field:
             parameter["description"] = field["description"]
+        if name in example:
+            parameter["example"] = example[name]
         out.append(parameter)
     return out
 

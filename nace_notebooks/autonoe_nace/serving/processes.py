@@ -45,20 +45,28 @@ class Lifeline:
             ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
+def settle() -> None:
+    """Prepare the memory of this process for being shared with children that are forked later.
+
+    The garbage collector writes to each object that it looks at, and a page that is written to is
+    shared no more. What lives now is therefore looked through once, and never again. To be called
+    when a model was loaded, not before each fork: that would take the pages from older children.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+
+
 def fork(work: Callable[[], None], *, lifeline: Lifeline, name: str) -> int:
     """Run ``work`` in a child and return its process id; the child ends with ``work``.
 
     The parent must have one thread: a lock that another thread holds would never be released in
     the child.
     """
-    gc.collect()
-    # what lives now lives as long as the child: looking through it would only copy pages
-    gc.freeze()
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()
     if pid:
-        gc.unfreeze()
         return pid
     status = 1
     try:

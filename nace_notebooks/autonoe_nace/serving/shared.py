@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import mmap
 import os
-import tempfile
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,8 +50,8 @@ class RowLocks:
     """
 
     def __init__(self) -> None:
-        self._descriptor, name = tempfile.mkstemp(prefix="autonoe-locks-")
-        os.unlink(name)  # noqa: PTH108  it needs no name, only what the kernel keeps of it
+        # a file in memory: a full disk must not keep a server from starting
+        self._descriptor = os.memfd_create("autonoe-locks")
         weakref.finalize(self, os.close, self._descriptor)
 
     def take(self, row: int) -> None:

@@ -8,6 +8,11 @@ import socket
 
 import uvicorn
 
+# uvicorn imports these when it starts: too late for workers to share them
+import uvicorn.lifespan.on
+import uvicorn.protocols.http.httptools_impl
+import uvloop  # noqa: F401  see above
+
 from autonoe.errors import AutonoeError
 from autonoe_nace.serving.app import Common, ServingApp
 from autonoe_nace.serving.holder import ModelHolder
