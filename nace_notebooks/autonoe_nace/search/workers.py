@@ -99,6 +99,9 @@ def _local(workers: Workers) -> Iterator[Client]:
         "distributed.nanny.pre-spawn-environ": dict.fromkeys(_THREADS, workers.threads),
         "distributed.worker.daemon": True,
         "distributed.comm.retry.count": 3,
+        # The pages about the cluster would be open to every account of the machine.
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
     }
     with (
         dask.config.set(settings),
@@ -108,6 +111,7 @@ def _local(workers: Workers) -> Iterator[Client]:
             memory_limit=limit,
             processes=True,
             dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
             host="127.0.0.1",
             protocol="tls://",
             security=_dask().Security.temporary(),
