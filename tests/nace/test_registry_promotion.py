@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
+from mlflow.exceptions import MlflowException
 
 from autonoe.errors import AutonoeError, ConflictError, InvalidInputError
 from autonoe_nace import registry, tracking
@@ -147,7 +148,7 @@ def test_two_promotions_at_once_are_judged_one_after_the_other(
     moves = [d for d in registry.history(name) if d.kind == "promote"]
     assert moves[-1].version == good
     assert all(later.previous == d.version for d, later in pairwise(moves))
-    with pytest.raises(AutonoeError):
+    with pytest.raises(MlflowException, match="not found"):
         tracking.quiet_client().get_registered_model(f"{name}.promotion-lock")
 
 
