@@ -63,3 +63,24 @@ def test_objects_that_are_not_there_or_not_mine_are_refused_in_words(
     code, said = _as_owner(platform, *train, "--output", str(tmp_path / "m"), check=False)
     assert code == 1
     assert json.loads(said)["error"]["code"] in codes
+
+
+def test_a_split_is_written_to_s3_and_read_from_there(platform: Platform, tmp_path: Path) -> None:
+    local = tmp_path / "data.csv"
+    rows = "".join(f"trade in article {word},46.90\n" for word in "abcdefghijklmnop")
+    local.write_text(f"text,code\n{rows}beer brewery,11.05\nbread bakery,10.71\n", encoding="utf-8")
+    folder = f"s3://{user_bucket(platform.owner)}/tests/{uuid.uuid4().hex}"
+    common = ["--nomenclature", "nace-rev2", "--json"]
+    split = [AUTONOE, "nace", "split", "--data", str(local), "--folds", "2", *common]
+    _, said = _as_owner(platform, *split, "--output", f"{folder}/folded.parquet")
+    assert json.loads(said)["rows"] == 18
+    report = [AUTONOE, "nace", "duplicates", "--data", f"{folder}/folded.parquet", *common]
+    _, said = _as_owner(platform, *report, "--where", "fold=0")
+    first = json.loads(said)["texts"]
+    _, said = _as_owner(platform, *report, "--where", "fold=1")
+    assert first + json.loads(said)["texts"] == 18
+    code, said = _as_owner(
+        platform, *split, "--output", "s3://user-somebody-else/x.csv", check=False
+    )
+    assert code == 1
+    assert json.loads(said)["error"]["code"] in {"forbidden", "not_found"}
