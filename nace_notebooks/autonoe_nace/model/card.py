@@ -10,6 +10,9 @@ import yaml
 from autonoe_nace.model.manifest import CARD_FILE, Manifest
 from autonoe_nace.nomenclature import LEVEL_NAMES, Nomenclature
 
+_KEEPING = ("neighbours", "lookup", "texts")
+"""Parts whose files hold what the training texts said."""
+
 
 def write_card(folder: Path, manifest: Manifest, nomenclature: Nomenclature) -> None:
     """Write the card of ``manifest`` into ``folder``, in the form that model hubs show."""
@@ -61,10 +64,12 @@ def _metrics(manifest: Manifest) -> str:
     if not found.n:
         return "Too few texts to hold any out: probabilities are those of the plain softmax."
     lines = [
-        f"Temperature {found.temperature:.3f}, chosen on {found.n:,} texts of groups of "
-        "near-duplicates that the calibrating model did not see; the model itself then learned "
-        f"from all texts. Expected calibration error there: {found.ece_before:.3f} before, "
-        f"{found.ece_after:.3f} after.",
+        f"Temperature {found.temperature:.3f}, adapting by {found.adapt:.3f}, chosen on "
+        f"{found.n:,} texts of groups of near-duplicates that no calibrating model saw; the model "
+        f"itself then learned from all texts. On {found.conformal_n:,} other such texts the "
+        f"expected calibration error is {found.ece_before:.3f} before, {found.ece_after:.3f} "
+        "after; they give the conformal sets and the accuracy below.",
+        *_parts(manifest),
         "",
         "| level | n | top-1 | top-5 |",
         "| --- | --- | --- | --- |",
@@ -74,6 +79,20 @@ def _metrics(manifest: Manifest) -> str:
             f"| {level} | {row['n']:,} | {_interval(row['top1'])} | {_interval(row['top5'])} |"
         )
     return "\n".join(lines)
+
+
+def _parts(manifest: Manifest) -> list[str]:
+    found = manifest.calibration
+    lines = []
+    if found.weights:
+        weights = ", ".join(f"{name} {weight:.3f}" for name, weight in found.weights.items())
+        lines += ["", f"Weights of the parts: {weights}."]
+    keeps = [name for name in _KEEPING if any(file.startswith(name) for file in manifest.files)]
+    if keeps:
+        lines += ["", f"The model keeps training texts, or their words, for: {', '.join(keeps)}."]
+    if found.lookup is not None:
+        lines += ["", f"A rules engine answers first; it was right in {found.lookup:.1%} of cases."]
+    return lines
 
 
 def _interval(estimate: dict[str, float]) -> str:

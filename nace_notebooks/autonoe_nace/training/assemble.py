@@ -60,6 +60,7 @@ def assemble(
         "environment": _digest(environment()),
     }
     identity = [hashes["model"], calibration.model_dump(), material.level]
+    learned = {code for _, code in material.samples}
     manifest = Manifest(
         id=f"nace-{_digest(identity)[:16]}",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -73,7 +74,7 @@ def assemble(
         calibration=calibration,
         training={
             "texts": len(material.samples),
-            "codes": len({code for _, code in material.samples}),
+            "codes": sum(nomenclature.level(code) == material.level for code in learned),
             "sources": material.sources,
             "held_out": held_out,
             "environment": environment(),
