@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from autonoe.errors import AutonoeError
 from autonoe_nace.lookup import LookupIndex
 from autonoe_nace.model.manifest import damaged
 
@@ -48,7 +49,10 @@ class FirstStage:
         AutonoeError
             If the index is damaged or answers at another level than the model.
         """
-        index = LookupIndex.load(path)
+        try:
+            index = LookupIndex.load(path)
+        except AutonoeError as error:
+            raise damaged(f"{path.name} cannot be read") from error
         if index.level != level:
             raise damaged(f"{path.name} answers at level {index.level}, the model at {level}")
         return cls(index, worth, codes)

@@ -91,9 +91,7 @@ def train(
     prepare = Preparation(rules, FeatureTokens.learn(data.features, bands=bands))
     progress("preparing", 0.0)
     material = gather(data, extra, nomenclature, params, prepare)
-    maker = None
-    if params.lookup:
-        maker = LookupMaker(data, extra, nomenclature, rules, params, bands, material)
+    maker = LookupMaker(data, extra, nomenclature, rules, params, bands, material)
     keep = tempfile.TemporaryDirectory(prefix="autonoe-nace-")
     folder = Path(keep.name)
     calibration, conformal, held_out = _PLAIN, None, dict[str, Any]()
@@ -103,7 +101,7 @@ def train(
         )
     _learn(material.samples, params, folder, progress, "")
     progress("finishing", 0.0)
-    if maker is not None and calibration.lookup is not None:
+    if calibration.lookup is not None:
         maker.build().save(folder / LOOKUP_FILE)
     keep_for_explanations(folder, data, extra, nomenclature, params, notes)
     model = assemble(
@@ -137,7 +135,7 @@ def _calibrate(
     params: TrainingParams,
     folder: Path,
     progress: Progress,
-    maker: LookupMaker | None,
+    maker: LookupMaker,
 ) -> tuple[Calibration, Conformal | None, dict[str, Any]]:
     """Learn without some groups of near-duplicates, and calibrate on those.
 
@@ -165,7 +163,7 @@ def _calibrate(
         hierarchy = Hierarchy(ensemble.labels, nomenclature, material.level)
         for rounds, held in ((tuning, for_tuning), (judging, for_judging)):
             rounds.append(Round.of(ensemble, hierarchy, [material.samples[i] for i in held]))
-        if maker is not None:
+        if params.lookup:
             of_round = maker.judge(maker.build((*for_tuning, *for_judging)), for_tuning)
             answered, right = answered + of_round[0], right + of_round[1]
         shutil.rmtree(scratch)
@@ -186,7 +184,7 @@ def _calibrate(
         ece_after=after[level]["ece"] if level in after else 0.0,
         weights=scale.weights,
         conformal_n=conformal.n,
-        lookup=worth(answered, right) if maker is not None else None,
+        lookup=worth(answered, right) if params.lookup else None,
     )
     progress("calibrating", 1.0)
     return calibration, conformal, after
