@@ -32,8 +32,8 @@ name = "nace-lesson-gold"
 
 # %% [markdown]
 # ## Logs to draw from
-# A model that learned a quarter of the texts has coded four weeks of them; the answers are real, the
-# days are invented.
+# A model that learned a quarter of the texts has coded four weeks of them; the answers are real,
+# the days are invented.
 
 # %%
 from autonoe_nace.data import ateco

@@ -89,7 +89,7 @@ class PairSpace:
 
         With one model, a source code's probability is shared among its targets by :attr:`prior`.
         With two, a pair counts as the geometric mean of what each model says of its code: both
-        read the same text, so their product would count each word twice (ADR 0221).
+        read the same text, so their product would count each word twice (ADR 0220).
 
         Parameters
         ----------
