@@ -24,6 +24,9 @@ from nace.registry_parts import gold, mlflow, registered, train_model
 __all__ = ["mlflow"]
 pytestmark = pytest.mark.slow
 
+PAUSE_S = 0.05
+TIMEOUT_S = 600
+"""Each swap starts two processes of Python, which a busy machine takes its time for."""
 BODY = json.dumps({"records": [{"text": "coltivazione di riso"}, {"text": "panificio"}]})
 
 
@@ -38,7 +41,8 @@ class Client(threading.Thread):
 
     def run(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        while not self.ended.is_set():
+        # steady, not saturating: the servers' own processes need the machine to fetch and check
+        while not self.ended.wait(PAUSE_S):
             try:
                 status, model = ask(connection)
             except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
@@ -66,6 +70,7 @@ def server(uri: str, state: Path) -> Iterator[int]:
     port = ports.choose(1)[0]
     command = [str(Path(sys.executable).with_name("autonoe")), "nace", "serve", "--model", uri]
     command += ["--port", str(port), "--state-dir", str(state), "--refresh", "0.5"]
+    command += ["--registry-timeout", str(TIMEOUT_S)]
     with (state.parent / "server.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
 
@@ -76,7 +81,7 @@ def server(uri: str, state: Path) -> Iterator[int]:
         return connection.getresponse().status == 200
 
     try:
-        wait_until(answers, timeout_s=180, what="the server", ignoring=(OSError,))
+        wait_until(answers, timeout_s=TIMEOUT_S, what="the server", ignoring=(OSError,))
         yield port
     finally:
         process.terminate()
@@ -98,7 +103,7 @@ def model_now(port: int) -> dict[str, object]:
 def wait_for(port: int, version: str, *, stale: bool = False) -> None:
     wait_until(
         lambda: (model_now(port)["version"], model_now(port)["stale"]) == (version, stale),
-        timeout_s=180,
+        timeout_s=TIMEOUT_S,
         what=f"version {version}{' marked stale' if stale else ''}",
     )
 
