@@ -20,8 +20,9 @@ from autonoe_nace.model.manifest import CanaryCase, damaged
 if TYPE_CHECKING:
     from autonoe_nace.model.nace_model import NaceModel
 
-TIMEOUT_S = 60
-"""A model that has not answered its canaries by then counts as damaged."""
+TIMEOUT_S = 180
+"""A model that has not answered its canaries by then counts as damaged. Its processor time is
+limited apart, much more tightly: waiting for a turn on a busy machine is no damage."""
 
 TOLERANCE = 1e-3
 """Difference of a probability that another processor's arithmetic can cause."""

@@ -6,7 +6,7 @@ import logging
 import random
 from dataclasses import dataclass
 
-from autonoe.errors import AutonoeError
+from autonoe.errors import AutonoeError, UnavailableError
 from autonoe_nace.model_uri import PREFIX, ModelUri
 from autonoe_nace.serving import source
 from autonoe_nace.serving.settings import ServingSettings
@@ -81,7 +81,8 @@ class Follower:
             found = source.find(self.settings)
         except AutonoeError as error:
             _LOGGER.error("Version %s cannot be used: %s", version, error.message)
-            self._refused = version
+            # a registry that does not answer says nothing about the version: it is tried again
+            self._refused = "" if error.code == UnavailableError.code else version
             return News(None, stale=True, problem=error)
         # the alias can have moved on while the version was fetched
         self._refused = "" if found.version == version else self._refused
