@@ -11,6 +11,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ from mlflow import MlflowClient
 from autonoe.embedded import ports
 from autonoe.waiting import wait_until
 from autonoe_nace import registry, tracking
+from autonoe_nace.serving.following import Follower
+from autonoe_nace.serving.settings import ServingSettings
 from nace.registry_parts import gold, mlflow, registered, train_model
 
 __all__ = ["mlflow"]
@@ -146,3 +149,33 @@ def test_no_request_is_lost_while_the_alias_moves(mlflow: str, tmp_path: Path) -
     assert [client.lost for client in clients] == [[], [], []]
     assert set(served) == {one, two}
     assert min(served.values()) > 5
+
+
+def test_a_version_that_could_not_be_fetched_in_time_is_tried_again(
+    mlflow: str, tmp_path: Path
+) -> None:
+    name = f"late-{uuid.uuid4().hex[:8]}"
+    one, two = registered(
+        [
+            train_model(tmp_path / "one", rows=range(0, 4_000, 10), epoch=5),
+            train_model(tmp_path / "two", rows=range(1, 4_000, 10), epoch=5),
+        ],
+        name,
+    )
+    client = MlflowClient()
+    client.set_registered_model_alias(name, "champion", one)
+    patient = ServingSettings(
+        f"models:/{name}@champion", tmp_path / "state", registry_timeout_s=TIMEOUT_S
+    )
+    follower = Follower(patient)
+    first = follower.look()
+    assert first.source is not None
+    assert first.source.version == one
+    client.set_registered_model_alias(name, "champion", two)
+    follower.settings = replace(patient, registry_timeout_s=0.01)
+    hasty = follower.look()
+    assert (hasty.source, hasty.stale) == (None, True)
+    follower.settings = patient
+    again = follower.look()
+    assert again.source is not None
+    assert (again.source.version, again.stale) == (two, False)
