@@ -139,6 +139,9 @@ def _show(result: dict[str, Any]) -> None:
         f"{auto['value']:.1%}",
         f"{auto['low']:.1%} to {auto['high']:.1%}",
     )
+    table.add_row("Found by look-up alone", f"{result['lookup']['auto_rate']:.1%}", "")
+    dual = result["dual"]
+    table.add_row(f"One code in {dual['version']} too, by the table", f"{dual['settled']:.1%}", "")
     latency = result["latency_ms"]
     table.add_row("Latency of one request, median", f"{latency['p50']:.1f} ms", "")
     table.add_row("Latency of one request, p99", f"{latency['p99']:.1f} ms", "")

@@ -22,10 +22,13 @@ from autonoe_nace.data import Dataset, ateco
 from autonoe_nace.evaluation import evaluate
 from autonoe_nace.logs import etl
 from autonoe_nace.logs.place import deployment_uri
+from autonoe_nace.lookup import LookupIndex
+from autonoe_nace.lookup.baseline import lookup_baseline
 from autonoe_nace.model import NaceModel
 from autonoe_nace.monitoring import PredictionStatistics
+from autonoe_nace.recoding import DualCoder, load_correspondence
 from autonoe_nace.splitting import hold_out, near_duplicate_groups
-from autonoe_nace.text import Preparation, rules_for
+from autonoe_nace.text import Preparation, RuleSet, rules_for
 from autonoe_nace.training import TrainingParams, train
 
 DEPLOYMENT = "nace-demo"
@@ -72,6 +75,14 @@ def run(plan: Plan, backend: LocalBackend, step: Step) -> dict[str, Any]:
         scores = evaluate(model, held)
         top1 = scores["levels"][str(model.manifest.level)]["top1"]
         note["note"] = f"{top1['value']:.1%} right at level {model.manifest.level}"
+    with step("Look the same texts up") as note:
+        baseline = lookup_baseline(
+            LookupIndex.build(learned, data.nomenclature, _rules(data)), held
+        )
+        note["note"] = f"{baseline['auto_rate']:.1%} found without a model"
+    with step("Code in both versions of NACE") as note:
+        dual = _dual(model, held)
+        note["note"] = f"{dual['settled']:.1%} have one code in {dual['version']}"
     with step("Track in MLflow") as note:
         # names of its own: a demo never moves the alias of a model that somebody works with
         name = tracking.personal_name(DEPLOYMENT, account=plan.account)
@@ -98,6 +109,8 @@ def run(plan: Plan, backend: LocalBackend, step: Step) -> dict[str, Any]:
     return {
         "account": plan.account,
         "evaluation": scores,
+        "lookup": baseline,
+        "dual": dual,
         "automatic": {"threshold": plan.threshold, **asdict(rate)},
         "per_day": statistics.per_day(),
         "latency_ms": calls["latency_ms"],
@@ -112,13 +125,25 @@ def run(plan: Plan, backend: LocalBackend, step: Step) -> dict[str, Any]:
     }
 
 
+def _rules(data: Dataset) -> RuleSet:
+    return rules_for(data.nomenclature.language)
+
+
+def _dual(model: NaceModel, held: Dataset) -> dict[str, Any]:
+    """Code in ATECO 2025 and 2022 at once; tell for how many the table leaves no choice."""
+    table = load_correspondence()
+    answers = [a for a in DualCoder(model, table).predict(held.texts) if a.pair is not None]
+    settled = sum(a.ambiguity is None for a in answers) / max(1, len(answers))
+    return {"version": table.target.name, "n": len(answers), "settled": settled}
+
+
 def _split(data: Dataset, cache: Path) -> tuple[Dataset, Dataset]:
     """Split by groups of near-duplicates; the groups of the same data are found again."""
     known = cache / f"groups-{data.sha256[:32]}.npy"
     if known.exists():
         groups = [int(number) for number in np.load(known, allow_pickle=False)]
     else:
-        prepared = Preparation(rules_for(data.nomenclature.language)).all(data.texts)
+        prepared = Preparation(_rules(data)).all(data.texts)
         groups = near_duplicate_groups(prepared)
         partial = known.with_name(f".{known.name}")
         with partial.open("wb") as stream:

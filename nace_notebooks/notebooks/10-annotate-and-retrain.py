@@ -26,7 +26,7 @@
 
 # %% tags=["parameters"]
 logs_uri = ""
-size = 200
+size = 300
 epochs = 8
 name = "nace-lesson-gold"
 

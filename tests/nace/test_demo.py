@@ -30,6 +30,9 @@ def test_the_demo_goes_from_raw_texts_to_a_monitored_service(platform: Platform)
         assert first["etl"]["new"] == sent
         assert first["automatic"]["n"] == sent - sum(int(d["errors"]) for d in first["per_day"])
         assert first["latency_ms"]["p50"] > 0
+        assert 0 < first["lookup"]["n"] <= first["evaluation"]["n"]
+        assert first["dual"]["n"] <= first["evaluation"]["n"]
+        assert 0 < first["dual"]["settled"] < 1
         assert [step["name"] for step in first["steps"]][-1] == "Dashboard numbers"
 
         # the address in the answer is the one behind the platform's proxy, and it needs its key

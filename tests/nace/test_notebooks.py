@@ -170,10 +170,10 @@ LESSONS = {
     ),
     "09-monitoring-and-drift": (
         "per_day = 60\nepochs = 4",
-        ["division", "changed", "alerts", "VBox"],
+        ["Words of the texts", "changed", "alerts", "VBox"],
     ),
     "10-annotate-and-retrain": (
-        "size = 120\nepochs = 5",
+        "size = 240\nepochs = 5",
         ["texts stand for", "agree, kappa", "automatic:", "champion"],
     ),
     "11-new-classification": (
