@@ -23,7 +23,7 @@ from autonoe_nace.monitoring.selection import Selection
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#8A8A8A"
 """Okabe and Ito's colours: they stay apart for colour-blind people."""
 _ALL = "All deployments"
-_FEW_DAYS = 5
+_FEW_DAYS, _MANY_DAYS = 5, 40
 
 _STYLE = """
 <style>
@@ -37,7 +37,10 @@ _STYLE = """
 .autonoe-nace table { border-collapse: collapse; }
 .autonoe-nace th, .autonoe-nace td { text-align: right; padding: 2px 12px 2px 0;
   border-bottom: 1px solid var(--jp-border-color2, #ddd); font-variant-numeric: tabular-nums; }
+.autonoe-nace .widget-html-content { line-height: 1.4; }
+.autonoe-nace th, .autonoe-nace td { white-space: nowrap; vertical-align: top; }
 .autonoe-nace .text { text-align: left; }
+.autonoe-nace td.text { white-space: normal; min-width: 4em; }
 .autonoe-nace h3 { font-size: 1.05em; margin: 14px 0 4px; }
 .autonoe-nace .widget-html-content { overflow-x: auto; }
 .autonoe-nace summary { cursor: pointer; padding: 4px 0; }
@@ -144,6 +147,9 @@ def _draw(figure: go.Figure, now: dict[str, Any]) -> None:
         figure.data[0].y = [int(row["predictions"]) for row in days]
         figure.data[1].x = [str(row["date"]) for row in daily]
         figure.data[1].y = [100 * row["rate"] for row in daily]
+        # of many days the intervals hide the line; they are in the table
+        figure.data[1].error_y.visible = len(daily) <= _MANY_DAYS
+        figure.data[1].mode = "lines+markers" if len(daily) <= _MANY_DAYS else "lines"
         figure.data[1].error_y.array = [100 * (row["high"] - row["rate"]) for row in daily]
         figure.data[1].error_y.arrayminus = [100 * (row["rate"] - row["low"]) for row in daily]
         figure.data[2].x = [float(row["lower"]) + 0.025 for row in classes]
@@ -222,6 +228,7 @@ def _empty_figure() -> go.Figure:
         template="plotly_white",
         showlegend=False,
         height=340,
+        width=1040,
         margin={"l": 60, "r": 20, "t": 60, "b": 60},
         font={"color": "#222", "size": 12},
         paper_bgcolor="#fff",

@@ -90,7 +90,12 @@ class Tabs:
     def __init__(self, logs: Logs, question: Question, *, gold: str | None = None) -> None:
         self._logs, self._question, self._gold = logs, question, gold
         self._under: list[str] = []
-        self.code = widgets.Dropdown(description="Inside", layout=widgets.Layout(width="480px"))
+        # with its choices from the start: what changes before the page has it is lost
+        self.code = widgets.Dropdown(
+            options=self._choices(),
+            description="Inside",
+            layout=widgets.Layout(width="min(640px, 100%)"),
+        )
         self.classes, self.compared, self.drift, self.service, self.gold = (
             widgets.HTML() for _ in range(5)
         )
@@ -127,24 +132,24 @@ class Tabs:
             )
 
     def _classes_page(self) -> None:
-        if not self.code.options:
-            self._offer()
         self._show(self.classes, self._classes)
 
     def _offer(self) -> None:
+        self.code.unobserve(self._chosen, "value")
+        self.code.options = self._choices()  # which chooses the first one
+        self.code.observe(self._chosen, "value")
+
+    def _choices(self) -> list[tuple[str, str]]:
+        """Return what the open code holds, and the way back up."""
         if self.tree is None:
-            return
+            return [("All codes", "")]
         _, selection = self._question()
         inside = self._under[-1] if self._under else ""
         rows = drill(self._logs, self.tree, under=inside, selection=selection)
         up = [(f"Up, out of {inside}", "..")] if inside else []
         names = [(f"{row['code']}  {row['title']}"[:80], row["code"]) for row in rows]
         here = "All sections" if not inside else f"{inside}  {self.tree.title(inside)}"[:80]
-        with self.code.hold_trait_notifications():
-            self.code.unobserve(self._chosen, "value")
-            self.code.options = [(here, ""), *up, *names]
-            self.code.value = ""
-        self.code.observe(self._chosen, "value")
+        return [(here, ""), *up, *names]
 
     def _chosen(self, change: Any) -> None:
         if change["new"] == "..":
