@@ -140,7 +140,7 @@ def test_two_promotions_at_once_are_judged_one_after_the_other(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=120)
+        thread.join(timeout=600)
     # whichever came first, the better model has the alias: the other was compared with it
     assert outcomes[good] == "moved"
     assert outcomes[fair] in {"moved", "gate_closed"}
@@ -184,7 +184,7 @@ def test_a_promotion_that_is_killed_half_way_is_taken_up_again(
         [sys.executable, "-c", _KILLED, name, good, str(cache), when],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
         capture_output=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
