@@ -27,7 +27,7 @@ from benchmarks.processes import server, wait_for_page
 BATCH = 200
 """Texts per request: what a nightly job sends."""
 SINGLES = 1_500
-BATCHES = 10
+BATCHES = 30
 CONNECTIONS = 8
 DIM = "180"
 """Length of the vectors in INSEE's model; our own default of 50 would flatter everybody."""
@@ -183,7 +183,7 @@ def start(name: str, model: Path, folder: Path) -> Iterator[Served]:
         environment["PATH"] = os.pathsep.join((str(BIN), os.environ.get("PATH", os.defpath)))
     environment["PYTHONPATH"] = search
     with server(command, place, environment) as process:
-        wait_for_page(f"http://127.0.0.1:{port}{ready}")
+        wait_for_page(f"http://127.0.0.1:{port}{ready}", timeout_s=300)
         path, headers, tabular = served
         yield Served(port, process.pid, path, tuple(headers), tabular)
 

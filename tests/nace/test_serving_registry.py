@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import os
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +23,7 @@ from autonoe_nace.serving.app import ServingApp
 from autonoe_nace.serving.settings import ServingSettings
 from autonoe_nace.training import TrainingParams, train
 from support.platform import Platform
+from support.serving_process import start
 
 pytestmark = [pytest.mark.platform, pytest.mark.slow]
 
@@ -113,3 +117,61 @@ def test_without_registry_and_last_model_it_waits_and_recovers(
         monkeypatch.setenv("MLFLOW_TRACKING_URI", alive)
         ready(client)
         assert model_of(client)["version"] == version.version
+
+
+def test_an_alias_that_flaps_under_load_loses_no_request(
+    name: str, small_model: Path, tmp_path: Path
+) -> None:
+    first = registry.register(tracking.track(small_model, {}, experiment=name), name=name)
+    params = TrainingParams(
+        dim=10, epoch=6, bucket=2_000, calibration_share=0, titles=False, seed=7
+    )
+    other = train(ateco().subset(range(0, 4_000, 10)), params).save(tmp_path / "other")
+    second = registry.register(tracking.track(other, {}, experiment=name), name=name)
+    server = start(first.uri, tmp_path / "state", "--workers", "2", "--refresh", "0.2")
+    answered: list[str] = []
+    lost: list[object] = []
+    done = threading.Event()
+
+    def keep_asking(*, kept: bool) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        while not done.is_set():
+            try:
+                connection.request(
+                    "POST", "/v1/predict", json.dumps(BODY), {"Content-Type": "application/json"}
+                )
+                answer = connection.getresponse()
+                document = json.loads(answer.read())
+                if answer.status == 200:
+                    answered.append(document["model"]["version"])
+                else:
+                    lost.append(document)
+            except (OSError, http.client.HTTPException) as error:
+                lost.append(error)
+            if not kept:
+                connection.close()  # the next request connects anew
+
+    try:
+        server.wait()
+        clients = [
+            threading.Thread(target=keep_asking, kwargs={"kept": kept}) for kept in (True, False)
+        ]
+        for client in clients:
+            client.start()
+        for version in (first.version, second.version) * 2:
+            MlflowClient().set_registered_model_alias(name, "champion", version)
+            seen = len(answered)
+            wait_until(
+                lambda seen=seen, version=version: version in answered[seen:],  # type: ignore[misc]
+                timeout_s=120,
+                what=f"version {version}",
+            )
+        done.set()
+        for client in clients:
+            client.join(60)
+    finally:
+        done.set()
+        server.process.terminate()
+        server.process.communicate(timeout=60)
+    assert lost == []
+    assert set(answered) == {first.version, second.version}
