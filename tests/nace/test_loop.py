@@ -115,7 +115,7 @@ def _post(connection: http.client.HTTPConnection, texts: Sequence[str]) -> tuple
 def cli(*args: str, code: int = 0) -> Any:
     """Run ``autonoe nace ARGS --json`` in this environment and return its document."""
     command = [AUTONOE, "nace", *args, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=1_200, check=False)
     assert done.returncode == code, f"{args}: {done.stdout}\n{done.stderr}"
     return json.loads(done.stdout)
 
