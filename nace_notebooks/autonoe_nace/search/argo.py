@@ -81,20 +81,6 @@ def workflow(
         If the data lies on this machine, or the plan is too large for one object.
     """
     _check(plan)
-    steps = [
-        [{"name": "begin", "template": "begin"}],
-        [
-            {
-                "name": "candidate",
-                "template": "candidate",
-                "arguments": {"parameters": [{"name": "number", "value": "{{item}}"}]},
-                "withSequence": {"start": "0", "end": str(len(plan.candidates) - 1)},
-                # One candidate that cannot be trained must not end the others.
-                "continueOn": {"failed": True},
-            }
-        ],
-        [{"name": "end", "template": "end"}],
-    ]
     number = {"parameters": [{"name": "number"}]}
     run = ["nace", "search", "run-one", "--plan", PLAN_FILE, "--track", "--json"]
     one = [*run, "--candidate", "{{inputs.parameters.number}}"]
@@ -126,7 +112,7 @@ def workflow(
             },
             "arguments": {"parameters": [{"name": "image", "value": containers.image}]},
             "templates": [
-                {"name": "search", "steps": steps},
+                {"name": "search", "steps": _steps(plan)},
                 _template("begin", run, plan, containers, agent),
                 _template("end", [*run, "--close"], plan, containers, agent),
                 {
@@ -141,6 +127,24 @@ def workflow(
 def as_yaml(manifest: Manifest) -> str:
     """Return the manifest as YAML, in its own order."""
     return str(yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True, width=120))
+
+
+def _steps(plan: SearchPlan) -> list[list[Manifest]]:
+    """Return the order of the containers: one opens the run, then all candidates, one ends it."""
+    return [
+        [{"name": "begin", "template": "begin"}],
+        [
+            {
+                "name": "candidate",
+                "template": "candidate",
+                "arguments": {"parameters": [{"name": "number", "value": "{{item}}"}]},
+                "withSequence": {"start": "0", "end": str(len(plan.candidates) - 1)},
+                # One candidate that cannot be trained must not end the others.
+                "continueOn": {"failed": True},
+            }
+        ],
+        [{"name": "end", "template": "end"}],
+    ]
 
 
 def _template(
