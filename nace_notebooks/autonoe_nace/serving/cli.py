@@ -101,5 +101,5 @@ def serve(*, new_key: bool, key_file: Path | None, state_dir: Path | None, **opt
             entries.append(entry)
         click.echo(f"API key, shown once: {key}", err=True)
     # a deployment is told whose it is; its credentials renew beside it
-    with credentials_beside() if os.environ.get("AUTONOE_PROOF_FILE") else nullcontext():
-        run(settings)
+    with credentials_beside() if os.environ.get("AUTONOE_PROOF_FILE") else nullcontext(0) as keeper:
+        run(settings, keeper=keeper)

@@ -58,10 +58,14 @@ class Master:
     ----------
     settings : ServingSettings
         Frozen settings.
+    keeper : int
+        A child that renews the credentials; without it the server would outlive its rights.
     """
 
-    def __init__(self, settings: ServingSettings) -> None:
+    def __init__(self, settings: ServingSettings, *, keeper: int = 0) -> None:
         self.settings = settings
+        self._keeper = keeper
+        self._keeper_ended = False
         self._rows = settings.workers * GENERATIONS
         self._common = Common(settings, rows=self._rows)
         self._problem = Note()
@@ -102,6 +106,11 @@ class Master:
                 self._look_after()
         finally:
             self._end()
+        if self._keeper_ended:
+            raise UnavailableError(
+                "The process that renews the credentials ended.",
+                hint="Start the server again; its log says more.",
+            )
 
     def _stop(self, *_: object) -> None:
         self._stopping = True
@@ -171,6 +180,8 @@ class Master:
                 if row is not None:
                     self._bury(generation, pid, row, status)
             self._errands.reap(pid)
+            if pid == self._keeper:
+                self._keeper_ended = self._stopping = True
 
     def _bury(self, generation: Generation, pid: int, row: int, status: int) -> None:
         self._common.metrics.bury(row)

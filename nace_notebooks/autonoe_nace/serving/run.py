@@ -17,13 +17,21 @@ from autonoe_nace.serving.master import Master
 from autonoe_nace.serving.settings import ServingSettings
 
 
-def serve(settings: ServingSettings) -> None:
+def serve(settings: ServingSettings, *, keeper: int = 0) -> None:
     """Serve until SIGTERM or SIGINT; requests in progress are answered first.
+
+    Parameters
+    ----------
+    settings : ServingSettings
+        Frozen settings.
+    keeper : int
+        The process that renews the credentials, from :func:`credentials_beside`; 0 for none.
 
     Raises
     ------
     AutonoeError
-        If the model is a folder and cannot be served. A model of the registry is awaited instead.
+        If the keeper ended, or if the model is a folder and cannot be served. A model of the
+        registry is awaited instead.
     """
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -31,15 +39,16 @@ def serve(settings: ServingSettings) -> None:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     # the products are small: with a second thread each waits for the other, five times slower
     with threadpool_limits(limits=1):
-        Master(settings).run()
+        Master(settings, keeper=keeper).run()
 
 
 @contextmanager
-def credentials_beside() -> Iterator[None]:
+def credentials_beside() -> Iterator[int]:
     """Have the account's credentials renewed by a process of its own, until the block ends.
 
     A deployment is told whose it is. The agent has threads, and a process with threads must not
     fork workers; so it lives in a child, and this process takes its variables over.
+    Yields the child's process id.
     """
     reading, writing = os.pipe()
     ours, theirs = os.pipe()
@@ -60,7 +69,7 @@ def credentials_beside() -> Iterator[None]:
             )
         os.environ.clear()
         os.environ.update(json.loads(raw))
-        yield
+        yield pid
     finally:
         os.close(theirs)
         with suppress(ChildProcessError):
