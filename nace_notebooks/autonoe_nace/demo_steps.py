@@ -76,9 +76,8 @@ def run(plan: Plan, backend: LocalBackend, step: Step) -> dict[str, Any]:
         top1 = scores["levels"][str(model.manifest.level)]["top1"]
         note["note"] = f"{top1['value']:.1%} right at level {model.manifest.level}"
     with step("Look the same texts up") as note:
-        baseline = lookup_baseline(
-            LookupIndex.build(learned, data.nomenclature, _rules(data)), held
-        )
+        index = LookupIndex.build(learned, data.nomenclature, _rules(data))
+        baseline = lookup_baseline(index, held)
         note["note"] = f"{baseline['auto_rate']:.1%} found without a model"
     with step("Code in both versions of NACE") as note:
         dual = _dual(model, held)

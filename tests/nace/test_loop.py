@@ -197,32 +197,13 @@ def test_the_loop(account: str, tmp_path: Path) -> None:
         wait_until(lambda: lines(state) >= DRIFTED, timeout_s=120, what="the log of the drift")
         assert cli("etl", "--from", str(state / "logs"), "--to", logs)["new"] >= DRIFTED
         labels = write(tmp_path / "labels.csv", everything.subset([*known[1_500:], *new]))
-        # alert -> retrain -> promote, while clients go on asking
         rules = _rules(tmp_path, {"name": name, "gold": marks, "data": base, "labels": [labels]})
         lost: Counter[int] = Counter()
         going = threading.Event()
         asking = threading.Thread(target=lambda: _ask_until(api, going, lost))
         asking.start()
         try:
-            journal = ["--journal", str(tmp_path / "journal")]
-            found = cli("alerts", "check", "--rules", rules, "--from", logs, *journal, code=1)
-            assert found["alerts"] == 1, found["findings"]
-            (action,) = found["actions"]
-            assert action["state"] == "taken", action
-            done = action["result"]
-            assert done["promoted"], done["message"]
-            assert done["gate"]["difference"]["low"] > 0
-            assert done["because"].startswith("alert the economy turns")
-            assert Path(done["report"]).stat().st_size > 100_000
-            again = cli("alerts", "check", "--rules", rules, "--from", logs, *journal, code=1)
-            assert again["actions"][0]["state"] == "cooling down"
-            wait_until(
-                lambda: api.version() == done["version"], timeout_s=180, what="the new champion"
-            )
-            challenger = NaceModel.load(tmp_path / "work" / done["id"] / "model")
-            better = evaluate(challenger, held)["levels"]["4"]["top1"]["low"]
-            assert better > scores["levels"]["4"]["top1"]["value"], "on texts neither learned"
-
+            _alert_retrains(api, tmp_path, rules, logs, held, scores)
             # rollback
             registry.rollback(name, reason="the end of the test")
             wait_until(lambda: api.version() == first, timeout_s=180, what="the first champion")
@@ -235,6 +216,28 @@ def test_the_loop(account: str, tmp_path: Path) -> None:
         assert kinds == ["promote", "promote", "rollback"]
     finally:
         api.stop()
+
+
+def _alert_retrains(
+    api: Api, scratch: Path, rules: str, logs: str, held: Dataset, scores: dict[str, Any]
+) -> None:
+    """Alert -> retrain -> promote, while clients go on asking."""
+    journal = ["--journal", str(scratch / "journal")]
+    found = cli("alerts", "check", "--rules", rules, "--from", logs, *journal, code=1)
+    assert found["alerts"] == 1, found["findings"]
+    (action,) = found["actions"]
+    assert action["state"] == "taken", action
+    done = action["result"]
+    assert done["promoted"], done["message"]
+    assert done["gate"]["difference"]["low"] > 0
+    assert done["because"].startswith("alert the economy turns")
+    assert Path(done["report"]).stat().st_size > 100_000
+    again = cli("alerts", "check", "--rules", rules, "--from", logs, *journal, code=1)
+    assert again["actions"][0]["state"] == "cooling down"
+    wait_until(lambda: api.version() == done["version"], timeout_s=180, what="the new champion")
+    challenger = NaceModel.load(scratch / "work" / done["id"] / "model")
+    better = evaluate(challenger, held)["levels"]["4"]["top1"]["low"]
+    assert better > scores["levels"]["4"]["top1"]["value"], "on texts neither learned"
 
 
 def _ask_until(api: Api, done: threading.Event, statuses: Counter[int]) -> None:

@@ -158,6 +158,13 @@ def build(
         answer.set("value", "$ideas")
     else:
         SubElement(answer, "Choice", value=said.cannot, alias=CANNOT)
+    _search(view, said, nomenclature, level or max(nomenclature.levels))
+    _remark(view, said)
+    return tostring(view, encoding="unicode")
+
+
+def _search(view: Element, said: Words, nomenclature: Nomenclature, level: int) -> None:
+    """Add the whole nomenclature as a searchable tree, shown while no idea is chosen."""
     unless = SubElement(
         view, "View", visibleWhen="choice-unselected", whenTagName=ANSWER, className="nace-code"
     )
@@ -180,7 +187,11 @@ def build(
         maxWidth="1100px",
         dropdownWidth="1000px",
     )
-    _branches(tree, nomenclature, level or max(nomenclature.levels))
+    _branches(tree, nomenclature, level)
+
+
+def _remark(view: Element, said: Words) -> None:
+    """Add a line for what the coder wants to say."""
     remark = SubElement(view, "View", className="nace-note")
     SubElement(remark, "Header", value=said.note, size="5")
     SubElement(
@@ -193,7 +204,6 @@ def build(
         rows="1",
         editable="true",
     )
-    return tostring(view, encoding="unicode")
 
 
 def _branches(tree: Element, nomenclature: Nomenclature, level: int) -> None:

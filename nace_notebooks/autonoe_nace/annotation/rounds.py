@@ -109,13 +109,8 @@ def push(
     rows = _keep(store, plan.name, describe(rows, document))
     tasks = [_task(row, plan) for row in rows.to_pylist()]
     side = any(task["side"] for task in tasks)
-    config = page.build(
-        nomenclature,
-        helped=plan.helped,
-        language=plan.language,
-        side=side,
-        level=document["level"],
-    )
+    look = {"helped": plan.helped, "language": plan.language, "level": document["level"]}
+    config = page.build(nomenclature, side=side, **look)
     given: dict[str, int] = {}
     assigned = rows["coders"].to_pylist()
     for person in coders:

@@ -93,8 +93,7 @@ def recode(
     """
     plan = plan or Plan()
     level = model.manifest.level if model else correspondence.level[1]
-    table = _table_at(correspondence, level)
-    decider = Decider(table, model, plan.rules, shares)
+    decider = Decider(table := _table_at(correspondence, level), model, plan.rules, shares)
     source = Register(register, plan.columns)
     folder = Folder(output)
     recipe = {
@@ -118,8 +117,8 @@ def recode(
         progress("recoding", share)
     # the trees travel along, so that series and decisions need nothing but this folder
     trees = {"source": table.source.to_dict(), "target": table.target.to_dict()}
-    done = {"rows": row - 1, "parts_reused": reused, "complete": True}
-    folder.write_json(RECIPE, {**recipe, **done, "nomenclatures": trees})
+    done = {"rows": row - 1, "parts_reused": reused, "complete": True, "nomenclatures": trees}
+    folder.write_json(RECIPE, {**recipe, **done})
     progress("recoding", 1.0)
     return RecodedRegister(folder.uri)
 

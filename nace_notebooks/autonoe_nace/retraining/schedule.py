@@ -97,37 +97,7 @@ def cronjob(
     """
     title = f"retrain-{slug(name)}"[:52].rstrip("-")  # Kubernetes adds eleven characters
     marks = labels("nace-retrain", instance=title, component="retraining")
-    container = {
-        "name": "retrain",
-        "image": image,
-        "command": ["autonoe", "nace", "retrain"],
-        "args": [*arguments, "--work", "/work", "--json"],
-        "env": [{"name": "HOME", "value": "/work"}],
-        "resources": {"requests": {"cpu": "1", "memory": memory}, "limits": {"memory": memory}},
-        "volumeMounts": [{"name": "work", "mountPath": "/work"}],
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-    }
-    template: dict[str, Any] = {
-        "metadata": {"labels": marks},
-        "spec": {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "enableServiceLinks": False,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": 1000,
-                "runAsGroup": 1000,
-                "fsGroup": 1000,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "containers": [container],
-            "volumes": [{"name": "work", "emptyDir": {}}],
-        },
-    }
+    template = _pod(marks, image, arguments, memory)
     if settings is not None:
         template = with_agent(template, settings, agent_image or image)
     return {
@@ -150,5 +120,42 @@ def cronjob(
                     "template": template,
                 },
             },
+        },
+    }
+
+
+def _pod(
+    marks: dict[str, str], image: str, arguments: Sequence[str], memory: str
+) -> dict[str, Any]:
+    """Return the template of a pod that `restricted` namespaces accept."""
+    container = {
+        "name": "retrain",
+        "image": image,
+        "command": ["autonoe", "nace", "retrain"],
+        "args": [*arguments, "--work", "/work", "--json"],
+        "env": [{"name": "HOME", "value": "/work"}],
+        "resources": {"requests": {"cpu": "1", "memory": memory}, "limits": {"memory": memory}},
+        "volumeMounts": [{"name": "work", "mountPath": "/work"}],
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+    return {
+        "metadata": {"labels": marks},
+        "spec": {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": 1000,
+                "runAsGroup": 1000,
+                "fsGroup": 1000,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [container],
+            "volumes": [{"name": "work", "emptyDir": {}}],
         },
     }
