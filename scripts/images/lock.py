@@ -13,7 +13,8 @@ from pathlib import Path
 
 from .catalogue import REPOSITORY
 
-_NOTEBOOK = ("extension", "kernels", "nace", "kubernetes")
+NOTEBOOK = ("extension", "kernels", "nace", "kubernetes")
+"""Extras of our package that a notebook image holds."""
 _SPARK = ("pyspark[connect]==4.3.0", "pandas<3", "pyarrow<26")
 _ALONE = {
     "images/builder/uv.txt": "uv==0.13.9",
@@ -29,9 +30,9 @@ _ALONE = {
 def main() -> None:
     """Write every file."""
     _compile("images/agent/requirements.txt", constraint="requirements/dev.txt")
-    _compile("images/jupyter/requirements.txt", extras=_NOTEBOOK, constraint="requirements/dev.txt")
+    _compile("images/jupyter/requirements.txt", extras=NOTEBOOK, constraint="requirements/dev.txt")
     notebook = "images/jupyter-pyspark/requirements.txt"
-    _compile(notebook, extras=_NOTEBOOK, more=_SPARK)
+    _compile(notebook, extras=NOTEBOOK, more=_SPARK)
     _compile("images/spark/requirements.txt", more=_SPARK, constraint=notebook)
     _torch("images/jupyter-gpu/requirements.txt", "images/jupyter/requirements.txt")
     for output, requirement in _ALONE.items():

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from scripts.images.lock import NOTEBOOK
 
 REPOSITORY = Path(__file__).parents[2]
 LOCKS = sorted(
@@ -15,6 +18,11 @@ LOCKS = sorted(
     for path in (REPOSITORY / folder).glob("*/*.txt")
 )
 EVERY = pytest.mark.parametrize("lock", LOCKS, ids=lambda p: f"{p.parent.name}/{p.name}")
+EXTRAS = sorted(
+    path.stem
+    for path in (REPOSITORY / "requirements").glob("*.txt")
+    if path.stem not in ("dev", "label-studio")
+)
 OLDER_FOR_SPARK = {"pandas"}
 
 
@@ -51,6 +59,36 @@ def test_a_version_means_the_same_as_in_the_lock_for_development(lock: Path) -> 
     if lock.name == "build.txt" or lock.parent.name == "jupyter-gpu":
         different.pop("setuptools", None)
     assert not different
+
+
+def wanted(*extras: str) -> set[str]:
+    """Return the names of what our package asks for with ``extras``, and with theirs."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names, lines = set(), list(project["dependencies"])
+    for extra in extras:
+        lines += project["optional-dependencies"][extra]
+    for requirement in map(Requirement, lines):
+        if requirement.name == "autonoe":
+            names |= wanted(*requirement.extras)
+        else:
+            names.add(canonicalize_name(requirement.name))
+    return names
+
+
+@pytest.mark.parametrize(
+    ("lock", "extras"),
+    [
+        ("images/agent", ()),
+        ("images/jupyter", NOTEBOOK),
+        ("images/jupyter-pyspark", NOTEBOOK),
+        *((f"requirements/{extra}.txt", (extra,)) for extra in EXTRAS),
+    ],
+    ids=str,
+)
+def test_it_holds_all_that_our_package_asks_for(lock: str, extras: tuple[str, ...]) -> None:
+    """A lock that was not made anew after a change of pyproject.toml fails in the pod only."""
+    path = REPOSITORY / (lock if lock.endswith(".txt") else f"{lock}/requirements.txt")
+    assert wanted(*extras) <= {canonicalize_name(name) for name in pins(path)}
 
 
 def test_the_notebooks_with_and_without_spark_differ_in_what_spark_wants_only() -> None:
