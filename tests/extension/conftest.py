@@ -8,10 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jupyter_client.provisioning import KernelProvisionerFactory
 from pytest_jupyter.jupyter_server import *  # noqa: F403  its fixtures, for this folder only
 from traitlets.config import Config
 
 from autonoe.embedded.jupyter_paths import jupyter_paths
+
+
+@pytest.fixture(autouse=True)
+def a_factory_of_its_own() -> Iterator[None]:
+    """Forget what started kernels in this process before: a server's process begins without one."""
+    KernelProvisionerFactory.clear_instance()
+    yield
+    KernelProvisionerFactory.clear_instance()
 
 
 @pytest.fixture
