@@ -216,7 +216,8 @@ def test_the_command_writes_it(
     monkeypatch.setattr(argo, "workflow", from_bucket)
     target = tmp_path / "search.yaml"
     arguments = ["nace", "search", "argo", "--data", str(table), "--nomenclature", "nace-rev2"]
-    arguments += ["--vary", "lr=0.3,0.6", *OPTIONS, "--image", "registry.example/nace:1"]
+    arguments += ["--vary", "lr=0.3,0.6", *OPTIONS]
+    monkeypatch.setenv("JUPYTER_IMAGE", "registry.example/jupyter-python:1")  # as KubeSpawner does
     with pytest.raises(SystemExit) as left:
         main([*arguments, "--parallelism", "2", "--output", str(target), "--json"])
     said = capsys.readouterr()
@@ -225,4 +226,17 @@ def test_the_command_writes_it(
     assert manifest == yaml.safe_load(target.read_text(encoding="utf-8"))
     assert check_by_argo(manifest) == []
     assert manifest["spec"]["parallelism"] == 2
+    image = {"name": "image", "value": "registry.example/jupyter-python:1"}
+    assert manifest["spec"]["arguments"]["parameters"] == [image]
     assert str(tmp_path) not in target.read_text(encoding="utf-8")
+
+
+def test_outside_of_the_hub_an_image_is_asked_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("JUPYTER_IMAGE", raising=False)
+    arguments = ["nace", "search", "argo", "--data", "s3://user-ana/texts.csv"]
+    with pytest.raises(SystemExit) as left:
+        main([*arguments, "--nomenclature", "nace-rev2", "--vary", "lr=0.3,0.6"])
+    assert left.value.code == 2
+    assert "--image" in capsys.readouterr().err

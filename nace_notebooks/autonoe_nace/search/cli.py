@@ -113,7 +113,13 @@ def show(folder: str, as_json: bool) -> None:
     type=click.IntRange(1, 10_000),
     help="Draw so many candidates at random; every combination otherwise.",
 )
-@click.option("--image", required=True, metavar="IMAGE", help="Image with this package.")
+@click.option(
+    "--image",
+    required=True,
+    envvar="JUPYTER_IMAGE",  # KubeSpawner's; a notebook's image holds all that a candidate needs
+    metavar="IMAGE",
+    help="Image with this package and its nace extra; in a pod of the hub, the one it runs.",
+)
 @click.option("--name", default="nace-search", show_default=True, help="Name of the workflow.")
 @click.option("--namespace", default="", help="Namespace; that of whoever submits it otherwise.")
 @click.option(
