@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from autonoe.errors import InvalidInputError
+from autonoe.validation import mistakes
 
 PodSecurity = Literal["restricted", "baseline", "privileged"]
 LEVELS: tuple[PodSecurity, ...] = ("privileged", "baseline", "restricted")
@@ -222,9 +223,7 @@ def parse(document: Any, path: Path) -> Catalogue:
     try:
         return Catalogue.model_validate(document)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(step) for step in first["loc"]) or "the document"
-        raise InvalidInputError(f"{path}: {place}: {first['msg']}.") from error
+        raise InvalidInputError(f"{path}: {mistakes(error, most=1)}.") from error
 
 
 def read_yaml(path: Path) -> Any:

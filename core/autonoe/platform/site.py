@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from autonoe.errors import InvalidInputError
 from autonoe.platform.catalogue import Catalogue, Part, in_order, read_yaml
+from autonoe.validation import mistakes
 
 
 class PartChoice(BaseModel):
@@ -99,9 +100,7 @@ def load_site(path: Path) -> Site:
     try:
         return Site.model_validate({**document, "folder": path.resolve().parent})
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(step) for step in first["loc"]) or "the document"
-        raise InvalidInputError(f"{path}: {place}: {first['msg']}.") from error
+        raise InvalidInputError(f"{path}: {mistakes(error, most=1)}.") from error
 
 
 def chosen(catalogue: Catalogue, site: Site, only: tuple[str, ...] = ()) -> tuple[Part, ...]:

@@ -20,6 +20,7 @@ from pydantic import (
 from autonoe.errors import InvalidInputError
 from autonoe.names import slug
 from autonoe.tenants.spec import Quota, TenantSpec
+from autonoe.validation import mistakes
 
 Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=40)]
 Prefix = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?-$", max_length=20)]
@@ -175,12 +176,8 @@ class Tenancy(_Part):
         try:
             return cls.model_validate(document)
         except ValidationError as error:
-            problems = [
-                f"{'.'.join(str(part) for part in row['loc']) or 'settings'}: {row['msg']}"
-                for row in error.errors()
-            ]
             raise InvalidInputError(
-                f"The tenants' settings cannot be used: {'; '.join(problems)}.",
+                f"The tenants' settings cannot be used: {mistakes(error, whole='settings')}.",
                 hint="The guide on tenants lists all settings.",
             ) from None
 

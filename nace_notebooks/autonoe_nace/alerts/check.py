@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from pydantic import TypeAdapter, ValidationError
 
 from autonoe.errors import AutonoeError, InvalidInputError
+from autonoe.validation import mistakes
 from autonoe_nace.alerts.journal import Journal
 from autonoe_nace.alerts.measure import ALERT, Finding, measure
 from autonoe_nace.alerts.rules import Rule, RuleFile
@@ -103,9 +104,7 @@ def _plan(rules: RuleFile) -> RetrainPlan | None:
     try:
         return TypeAdapter(RetrainPlan).validate_python(rules.retrain)
     except ValidationError as error:
-        problems = error.errors(include_input=False, include_url=False)[:5]
-        places = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in problems)
-        raise InvalidInputError(f"The retraining cannot be run: {places}.") from error
+        raise InvalidInputError(f"The retraining cannot be run: {mistakes(error)}.") from error
 
 
 def _retrain(

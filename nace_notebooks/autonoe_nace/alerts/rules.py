@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from autonoe.errors import InvalidInputError
+from autonoe.validation import mistakes
 
 RATES = ("automatic_rate", "error_rate", "lookup_rate")
 AMOUNTS = ("latency_p50_ms", "latency_p99_ms", "predictions_per_day", "mean_index")
@@ -142,11 +143,7 @@ def load_rules(path: Path) -> RuleFile:
             hint="A rule file is YAML in UTF-8.",
         ) from error
     except ValidationError as error:
-        places = "; ".join(
-            f"{'.'.join(map(str, problem['loc'])) or 'file'}: {problem['msg']}"
-            for problem in error.errors(include_input=False, include_url=False)[:5]
-        )
         raise InvalidInputError(
-            f"The rules {path} say something that no rule can: {places}.",
+            f"The rules {path} say something that no rule can: {mistakes(error, whole='file')}.",
             hint="docs/guides/monitoring.md lists what a rule may say.",
         ) from error

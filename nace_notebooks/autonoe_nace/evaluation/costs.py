@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from autonoe.errors import InvalidInputError
+from autonoe.validation import mistakes
 from autonoe_nace.evaluation.bootstrap import HIGH, LOW, Counts, bounds, ratio
 from autonoe_nace.evaluation.counts import THRESHOLDS, reaching
 from autonoe_nace.nomenclature import Nomenclature
@@ -57,11 +58,9 @@ class Costs(BaseModel):
         try:
             return cls(**values)
         except ValidationError as error:
-            found = "; ".join(
-                f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()}" for e in error.errors()
-            )
             raise InvalidInputError(
-                f"The costs are not usable: {found}.", hint=f"Known: {', '.join(cls.model_fields)}."
+                f"The costs are not usable: {mistakes(error, whole='together')}.",
+                hint=f"Known: {', '.join(cls.model_fields)}.",
             ) from error
 
     @property

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from autonoe.errors import InvalidInputError
+from autonoe.validation import mistakes
 from autonoe_nace.text import Preparation
 
 _SUFFIX = ".yaml"
@@ -56,12 +57,8 @@ class SynonymSet(BaseModel):
         try:
             return cls.model_validate(document)
         except ValidationError as error:
-            found = "; ".join(
-                f"{'.'.join(map(str, e['loc'])) or 'the document'}: {e['msg']}"
-                for e in error.errors()[:3]
-            )
             raise InvalidInputError(
-                f"The synonyms are not valid: {found}",
+                f"The synonyms are not valid: {mistakes(error)}.",
                 hint="Compare with the files in autonoe_nace/lookup/synonyms.",
             ) from error
 

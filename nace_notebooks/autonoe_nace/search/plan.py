@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from autonoe.errors import AutonoeError, InvalidInputError
+from autonoe.validation import mistakes
 from autonoe_nace.training import TrainingParams
 
 MOST_CANDIDATES = 10_000
@@ -139,9 +140,9 @@ class SearchPlan(BaseModel):
         try:
             plan = cls(**values)
         except ValidationError as error:
-            found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
             raise InvalidInputError(
-                f"The search is not usable: {found}.", hint="See autonoe nace search grid --help."
+                f"The search is not usable: {mistakes(error, whole='together')}.",
+                hint="See autonoe nace search grid --help.",
             ) from error
         fixed = {name for candidate in plan.candidates for name in candidate} & set(_FIXED)
         if fixed:

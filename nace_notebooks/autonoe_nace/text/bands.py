@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from autonoe.errors import InvalidInputError
+from autonoe.validation import mistakes
 
 
 class Banding(BaseModel):
@@ -112,5 +113,5 @@ def load_bands(name: str) -> Mapping[str, Banding]:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        return "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
+        return mistakes(error)
     return str(error).splitlines()[0] if str(error) else type(error).__name__

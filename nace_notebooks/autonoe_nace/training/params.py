@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from autonoe.errors import InvalidInputError
+from autonoe.validation import mistakes
 
 
 class TrainingParams(BaseModel):
@@ -132,11 +133,8 @@ class TrainingParams(BaseModel):
         try:
             return cls(**values)
         except ValidationError as error:
-            found = "; ".join(
-                f"{'.'.join(map(str, e['loc']))}: {e['msg'].lower()}" for e in error.errors()
-            )
             raise InvalidInputError(
-                f"The training parameters are not usable: {found}.",
+                f"The training parameters are not usable: {mistakes(error, whole='together')}.",
                 hint=f"Known: {', '.join(cls.model_fields)}.",
             ) from error
 
