@@ -1,4 +1,4 @@
-"""`autonoe nace models` as a person types it: figures on stdout, exit codes, and what is recorded."""
+"""`autonoe nace models` as it is typed: figures on stdout, exit codes, and what is recorded."""
 
 from __future__ import annotations
 
