@@ -1,32 +1,86 @@
-"""Run the benchmarks: ``python -m benchmarks [NAME ...] [--pairs N]``.
+"""Run the benchmarks: ``python -m benchmarks [NAME ...] [--pairs N] [--output FILE]``.
 
-Prints a table and writes ``build/bench.json``, a list of ``{"name", "unit", "ours", "peer",
-"peer_name", "ratio"}``.
+After each benchmark its figures are written to ``build/bench.json``, in the place of older ones of
+the same name; at the end the table of all that the file holds is printed. A benchmark that fails is
+reported, the others go on, and the exit status is 1.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import importlib
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import cleaning, dashboard, etl, kernel_start, platform_rounds, serving
-from benchmarks.measurement import Measurement, show
+from benchmarks import results
+from benchmarks.measurement import Measurement
 
-OUTPUT = Path(__file__).resolve().parents[1] / "build" / "bench.json"
+REPOSITORY = Path(__file__).resolve().parents[1]
+OUTPUT = REPOSITORY / "build" / "bench.json"
 
-BENCHMARKS: dict[str, Callable[[Path, int], list[Measurement]]] = {
-    "platform": lambda folder, pairs: platform_rounds.measure(folder, pairs=pairs),
-    "kernel": lambda _folder, pairs: [kernel_start.measure(pairs=pairs)],
-    "cleaning": lambda _folder, pairs: cleaning.measure(pairs=pairs),
-    "etl": lambda folder, pairs: etl.measure(folder, pairs=pairs),
-    "dashboard": lambda folder, pairs: dashboard.measure(folder, pairs=pairs),
-    "serving": lambda folder, pairs: serving.measure(folder, pairs=pairs),
+Benchmark = Callable[[Path, int], list[Measurement]]
+
+
+def _of(module: str) -> Benchmark:
+    """Return the benchmark in ``module``, imported when it runs: one may lack what it needs."""
+
+    def run(folder: Path, pairs: int) -> list[Measurement]:
+        found: list[Measurement] = importlib.import_module(f"benchmarks.{module}").measure(
+            folder, pairs=pairs
+        )
+        return found
+
+    return run
+
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "platform": _of("platform_rounds"),
+    "kernel": _of("kernel_start"),
+    "cleaning": _of("cleaning"),
+    "etl": _of("etl"),
+    "dashboard": _of("dashboard"),
+    "serving": _of("serving"),
 }
+
+
+def run(
+    names: Sequence[str],
+    *,
+    pairs: int,
+    output: Path,
+    benchmarks: Mapping[str, Benchmark] = BENCHMARKS,
+) -> list[str]:
+    """Measure ``names``, write each into ``output`` as soon as it is known, print the table.
+
+    Returns
+    -------
+    list of str
+        Names of the benchmarks that failed; each was reported on stderr.
+    """
+    failed = []
+    folder = Path(tempfile.mkdtemp(prefix="autonoe-bench-"))
+    try:
+        for name in names:
+            print(f"measuring {name} ...", file=sys.stderr)
+            conditions = results.Conditions.now(REPOSITORY)
+            try:
+                found = benchmarks[name](folder / name, pairs)
+            except Exception:  # the edge: one benchmark must not cost the figures of the others
+                traceback.print_exc()
+                print(f"{name} failed; its older figures stay", file=sys.stderr)
+                failed.append(name)
+            else:
+                results.merge(output, results.rows(name, found, conditions))
+            finally:
+                shutil.rmtree(folder / name, ignore_errors=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        results.show(results.read(output))
+    return failed
 
 
 def main() -> None:
@@ -34,23 +88,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"some of: {', '.join(BENCHMARKS)}")
     parser.add_argument("--pairs", type=int, default=5, help="interleaved runs of each figure")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="file of the figures")
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(BENCHMARKS)
     if unknown:
         parser.error(f"There is no benchmark {', '.join(sorted(unknown))}.")
-    measurements: list[Measurement] = []
-    folder = Path(tempfile.mkdtemp(prefix="autonoe-bench-"))
-    try:
-        for name in arguments.names or BENCHMARKS:
-            print(f"measuring {name} ...", file=sys.stderr)
-            measurements += BENCHMARKS[name](folder / name, arguments.pairs)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    documents = [measurement.as_dict() for measurement in measurements]
-    OUTPUT.write_text(json.dumps(documents, indent=2) + "\n", encoding="utf-8")
-    show(measurements)
-    print(f"written to {OUTPUT.relative_to(Path.cwd())}", file=sys.stderr)
+    names = arguments.names or list(BENCHMARKS)
+    failed = run(names, pairs=arguments.pairs, output=arguments.output)
+    print(f"written to {arguments.output}", file=sys.stderr)
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

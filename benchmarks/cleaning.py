@@ -14,6 +14,7 @@ import time
 import unicodedata
 from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
 
 import pandas as pd
 from snowballstemmer.french_stemmer import FrenchStemmer
@@ -31,7 +32,7 @@ _LIGATURES = (("\u0153", "oe"), ("\u00e6", "ae"))
 Prepare = Callable[[Sequence[str]], list[str]]
 
 
-def measure(*, pairs: int) -> list[Measurement]:
+def measure(_folder: Path, *, pairs: int) -> list[Measurement]:
     """Return the three figures; raise AssertionError if the methods give other words."""
     texts = corpus()
     rules = load_rules("fr")

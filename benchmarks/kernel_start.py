@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from jupyter_client.manager import start_new_kernel
 
@@ -15,11 +16,11 @@ from benchmarks.measurement import Measurement, interleaved
 OURS, PEER = "autonoe-python", "python3"
 
 
-def measure(*, pairs: int) -> Measurement:
+def measure(_folder: Path, *, pairs: int) -> list[Measurement]:
     """Return the medians of ``pairs`` alternating starts of both kernels."""
     with _paths():
         ours, peer = interleaved(lambda: start_s(OURS), lambda: start_s(PEER), pairs=pairs)
-    return Measurement("kernel: launch to first answer", "s", ours, peer, "ipykernel")
+    return [Measurement("kernel: launch to first answer", "s", ours, peer, "ipykernel")]
 
 
 def start_s(name: str) -> float:

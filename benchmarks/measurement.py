@@ -1,13 +1,10 @@
-"""One figure of ours beside one of a stock tool, and the table of all of them."""
+"""One figure of ours beside one of a stock tool."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-
-from rich.console import Console
-from rich.table import Table
 
 
 @dataclass(frozen=True)
@@ -48,15 +45,3 @@ def interleaved(
 def median(values: Sequence[float]) -> float:
     """Return the median, rounded to what the clock is worth."""
     return round(statistics.median(values), 3)
-
-
-def show(measurements: Sequence[Measurement]) -> None:
-    """Print the table."""
-    table = Table(title="Autonoe beside the stock tools (medians, same machine, interleaved runs)")
-    for heading in ("what", "unit", "ours", "peer", "ratio", "peer is"):
-        table.add_column(heading, justify="left" if heading in {"what", "peer is"} else "right")
-    for m in measurements:
-        peer = "none" if m.peer is None else f"{m.peer:g}"
-        ratio = "" if m.ratio is None else f"{m.ratio:.2f}"
-        table.add_row(m.name, m.unit, f"{m.ours:g}", peer, ratio, m.peer_name)
-    Console(width=140).print(table)
