@@ -15,9 +15,11 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from autonoe.errors import AutonoeError
-from autonoe_nace.dashboard_tabs import Tabs, percent, table
+from autonoe_nace.dashboard_html import percent, table
+from autonoe_nace.dashboard_tabs import Tabs
 from autonoe_nace.logs.place import logs_uri
 from autonoe_nace.monitoring import PredictionStatistics, Rate
+from autonoe_nace.monitoring.gold import own_gold
 from autonoe_nace.monitoring.selection import Selection
 
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#8A8A8A"
@@ -180,8 +182,10 @@ def dashboard(
     account : str, optional
         Whose logs; by default those of the account that runs the kernel.
     gold : str, optional
-        Gold standard to show, ``s3://…`` or a folder.
+        Gold standard to show, ``s3://…`` or a folder; the account's own beside its own logs.
     """
+    if gold is None and uri is None:
+        gold = own_gold(account=account)
     try:
         statistics = PredictionStatistics(uri or logs_uri(account=account))
         return Dashboard(statistics, threshold=threshold, gold=gold).widget

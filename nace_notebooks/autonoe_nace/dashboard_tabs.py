@@ -14,6 +14,8 @@ from typing import Any
 import ipywidgets as widgets
 
 from autonoe.errors import AutonoeError
+from autonoe_nace.dashboard_gold import gold_page
+from autonoe_nace.dashboard_html import Cell, interval, percent, points, ratio, table
 from autonoe_nace.monitoring import (
     Logs,
     Selection,
@@ -26,47 +28,10 @@ from autonoe_nace.monitoring import (
     operations,
     rarest,
 )
-from autonoe_nace.monitoring.gold import metrics, read_gold
-from autonoe_nace.nomenclature import LEVEL_NAMES, Nomenclature
+from autonoe_nace.nomenclature import Nomenclature
 
 _FOUR_WEEKS = 28
-Cell = object
 Question = Callable[[], tuple[float, Selection]]
-
-
-def percent(share: float) -> str:
-    """Return ``63.2 %``."""
-    return f"{100 * share:.1f} %"
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], *, texts: int = 1) -> str:
-    """Return an HTML table; whatever strangers logged is shown as text.
-
-    Parameters
-    ----------
-    head : sequence of str
-        Headings.
-    rows : sequence of sequence
-        Cells.
-    texts : int
-        The first so many columns are text, the others numbers.
-    """
-    if not rows:
-        return "<p class='quiet'>None.</p>"
-
-    def kind(place: int) -> str:
-        return " class='text'" if place < texts else ""
-
-    top = "".join(
-        f"<th scope='col'{kind(place)}>{html.escape(cell)}</th>" for place, cell in enumerate(head)
-    )
-    body = "".join(
-        "<tr>"
-        + "".join(f"<td{kind(p)}>{html.escape(str(cell))}</td>" for p, cell in enumerate(row))
-        + "</tr>"
-        for row in rows
-    )
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
 
 
 class Tabs:
@@ -180,7 +145,7 @@ class Tabs:
                 [
                     (
                         *(row["code"], row["title"], f"{row['n']:,}", percent(row["share"])),
-                        _interval(row["automatic"]) if row["n"] else "",
+                        interval(row["automatic"]) if row["n"] else "",
                     )
                     for row in rows
                 ],
@@ -209,25 +174,25 @@ class Tabs:
                 "Predictions a day",
                 f"{first['per_day']:,.0f}",
                 f"{second['per_day']:,.0f}",
-                _ratio(first["per_day"], second["per_day"]),
+                ratio(first["per_day"], second["per_day"]),
             ),
             (
                 f"Automatic at {threshold:.2f}",
                 percent(first["automatic"]["value"]),
                 percent(second["automatic"]["value"]),
-                _points(found["automatic"]),
+                points(found["automatic"]),
             ),
             (
                 "Refused",
                 percent(first["errors"]["value"]),
                 percent(second["errors"]["value"]),
-                _points(found["errors"]),
+                points(found["errors"]),
             ),
             (
                 "Latency p99 (ms)",
                 f"{first['latency_ms']['p99']:.1f}",
                 f"{second['latency_ms']['p99']:.1f}",
-                _ratio(first["latency_ms"]["p99"], second["latency_ms"]["p99"]),
+                ratio(first["latency_ms"]["p99"], second["latency_ms"]["p99"]),
             ),
         ]
         head = ("", str(before), str(after), "Change (95 % interval)")
@@ -235,7 +200,7 @@ class Tabs:
             (
                 f"{row['code']}  {row['title']}",
                 *(percent(row[when]) for when in ("before", "after")),
-                _points(row["change"]),
+                points(row["change"]),
             )
             for row in found.get("sections", [])[:10]
         ]
@@ -274,14 +239,14 @@ class Tabs:
         found = operations.latency(self._logs, selection)
         quantiles = [(name, f"{value:.1f}") for name, value in found.items()]
         errors = [
-            (row["error"], f"{row['n']:,}", _interval(row["share"]))
+            (row["error"], f"{row['n']:,}", interval(row["share"]))
             for row in operations.errors(self._logs, selection)
         ]
         versions = [
             (
                 *(row["version"], row["deployment"], row["first"], row["last"]),
                 *(f"{row['predictions']:,}", f"{row['looked_up']:,}"),
-                _interval(row["automatic"]),
+                interval(row["automatic"]),
             )
             for row in operations.versions(self._logs, threshold, selection)
         ]
@@ -296,45 +261,5 @@ class Tabs:
         )
 
     def _gold_table(self) -> str:
-        if self._gold is None:
-            return (
-                "<p>No gold standard is shown.</p><p class='quiet'>Sample and annotate "
-                "(autonoe nace annotate), then give its address: dashboard(gold=…).</p>"
-            )
         threshold, selection = self._question()
-        found = metrics(
-            read_gold(self._gold), threshold=threshold, tree=self.tree, version=selection.version
-        )
-        names = {str(level): LEVEL_NAMES[level - 1] for level in range(1, len(LEVEL_NAMES) + 1)}
-        parts = ("auto", "manual", "all")
-        rows = [
-            (
-                names.get(level, "code as a whole"),
-                *(
-                    _interval(rate) if (rate := found[part]["levels"].get(level)) else ""
-                    for part in parts
-                ),
-            )
-            for level in found["all"]["levels"]
-        ]
-        titles = ("Coded automatically", "Left to people: the model's first code", "All")
-        head = [f"{t} (n = {found[p]['n']:,})" for t, p in zip(titles, parts, strict=True)]
-        return (
-            f"<p>At {threshold:.2f}, {_interval(found['blended'])} of the final codes are right "
-            "when people are; weighted to all predictions.</p>"
-        ) + table(("Level", *head), rows)
-
-
-def _interval(rate: dict[str, float]) -> str:
-    if not rate["n"]:
-        return ""
-    return f"{percent(rate['value'])} ({100 * rate['low']:.1f} to {100 * rate['high']:.1f})"
-
-
-def _points(change: dict[str, float]) -> str:
-    value, low, high = (100 * change[name] for name in ("value", "low", "high"))
-    return f"{value:+.1f} points ({low:+.1f} to {high:+.1f})"
-
-
-def _ratio(before: float, after: float) -> str:
-    return f"{100 * (after - before) / before:+.0f} %" if before else ""
+        return gold_page(self._gold, threshold, self.tree, selection)

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from benchmarks.log_rows import FIRST, write_year
@@ -101,6 +103,66 @@ def test_amounts_are_compared_too(tmp_path: Path, logs: Logs) -> None:
         rule("index", "mean_index", "fell", 0.05, window="20d"),
     ]
     assert found(tmp_path, logs, *loud)["alerts"] == 3
+
+
+def gold_standard(place: Path, *, marked: bool = True) -> Path:
+    """Write 240 gold texts: 30 of 120 answers of ``one`` are right lately, all others always."""
+    rows = [
+        {
+            **{"request_id": f"{late}-{deployment}-{number}", "position": 0, "weight": 2.0},
+            **{"code": "01.11", "stratum": "s", "model_version": "1", "auto": number % 2 == 0},
+            "model_code": "01.12" if (late, deployment) == (1, "one") and number >= 30 else "01.11",
+            **{"model_confidence": 0.9, "status": "coded", "annotated_at": NOW},
+            **{"deployment": deployment, "time": datetime(2026, 2, 1 + 20 * late, tzinfo=UTC)},
+        }
+        for late in (0, 1)
+        for deployment, n in (("one", 120), ("two", 60))
+        for number in range(n)
+    ]
+    (place / "gold").mkdir(parents=True)
+    table = pa.Table.from_pylist(rows)
+    if not marked:
+        table = table.drop_columns(["deployment", "time"])
+    pq.write_table(table, place / "gold" / "q1.parquet")
+    return place
+
+
+def test_accuracy_on_gold_is_that_of_the_rules_days_and_deployment(
+    tmp_path: Path, logs: Logs
+) -> None:
+    base = rule("lately", "gold_accuracy", "below", 0.5, variable="all")
+    lately, before = "2026-02-15..2026-02-28", "2026-02-01..2026-02-14"
+    listed = [
+        {**base, "window": lately, "deployment": "one"},
+        {**base, "name": "before", "window": before, "deployment": "one"},
+        {**base, "name": "other", "window": lately, "deployment": "two"},
+        {**base, "name": "both", "window": lately, "effect": 0.6},
+        {**base, "name": "automatic", "window": lately, "deployment": "one", "variable": "auto"},
+        {**base, "name": "never", "window": "2025-01-01..2025-12-31"},
+    ]
+    path = rules(tmp_path, *listed, gold=str(gold_standard(tmp_path / "marks")))
+    document = check(load_rules(path), logs, Journal(tmp_path / "journal"))
+    shown = [(row["rule"], row["state"], row["n"], row["value"]) for row in document["findings"]]
+    assert shown == [
+        ("lately", "alert", 120, 0.25),
+        ("before", "quiet", 120, 1.0),
+        ("other", "quiet", 60, 1.0),
+        ("both", "alert", 180, 0.5),
+        ("automatic", "alert", 60, 0.25),
+        ("never", "too few", 0, None),
+    ]
+    assert [row["window"] for row in document["findings"][:2]] == [lately, before]
+    assert document["alerts"] == 3
+
+
+def test_gold_that_does_not_say_of_when_it_is_raises_no_alert_but_an_error(
+    tmp_path: Path, logs: Logs
+) -> None:
+    base = rule("quality", "gold_accuracy", "below", 0.99, variable="all")
+    marks = gold_standard(tmp_path / "marks", marked=False)
+    with pytest.raises(InvalidInputError, match="when it was predicted") as refused:
+        check(load_rules(rules(tmp_path, base, gold=str(marks))), logs, Journal(tmp_path / "j"))
+    assert "annotate pull" in refused.value.hint
 
 
 def test_too_few_rows_and_no_reference_raise_none_and_say_so(tmp_path: Path, logs: Logs) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -171,8 +172,9 @@ def test_the_loop(account: str, tmp_path: Path) -> None:
     assert model.id == trained["id"]
     scores = evaluate(model, held)
     tracked = tracking.track(tmp_path / "first", scores, experiment=name)
-    first = registry.register(tracked, name=name, alias="").version
-    assert registry.promote(name, first, gold=held).moved
+    first = registry.register(tracked, name=name).version
+    judges = write(tmp_path / "held.csv", held)
+    assert cli("models", "promote", name, first, "--gold", judges)["moved"]
 
     # serve -> 20,000 requests
     state = tmp_path / "state"
@@ -205,7 +207,9 @@ def test_the_loop(account: str, tmp_path: Path) -> None:
         try:
             _alert_retrains(api, tmp_path, rules, logs, held, scores)
             # rollback
-            registry.rollback(name, reason="the end of the test")
+            back = cli("models", "rollback", name, "--reason", "the end of the test")
+            assert back["moved"]
+            assert (back["decision"]["kind"], back["decision"]["version"]) == ("rollback", first)
             wait_until(lambda: api.version() == first, timeout_s=180, what="the first champion")
         finally:
             going.set()
@@ -273,8 +277,6 @@ def _annotate(
     scratch: Path, name: str, logs: str, marks: str, tree: Any, truth: dict[str, str]
 ) -> int:
     """Sample -> Label Studio -> gold; people err now and then, and the arbiter decides."""
-    from autonoe_nace.monitoring import gold as gold_metrics
-
     folder = scratch / "label-studio"
     with annotation.running(folder, coders=["anna", "ben"], arbiters=["carla"]) as service:
         drawn = cli(
@@ -307,13 +309,30 @@ def _annotate(
     rows = AnnotationStore(marks).read("gold", name)
     assert sum(rows["weight"].to_pylist()) == pytest.approx(drawn["sample"]["population"])
     assert all(row["code"] == truth[row["text"]] for row in rows.to_pylist() if row["arbiter"])
-    page = scratch / "with-gold.html"
-    cli("dashboard", "--from", logs, "--html", str(page), "--gold", f"{marks}/gold")
-    assert page.stat().st_size > 10_000
-    shown = gold_metrics.metrics(gold_metrics.read_gold(f"{marks}/gold"), tree=tree)
-    assert shown["all"]["n"] == SAMPLE
-    assert 0 < shown["all"]["levels"]["code"]["value"] < 1
+    _page_shows_gold(scratch / "with-gold.html", logs, marks)
     return int(done["gold"])
+
+
+def _page_shows_gold(page: Path, logs: str, marks: str) -> None:
+    """Compare what the page holds with the rows of the gold standard, counted here."""
+    cli("dashboard", "--from", logs, "--html", str(page), "--gold", marks)
+    written = page.read_text(encoding="utf-8")
+    found = re.search(r'<script type="application/json"[^>]*>(.*?)</script>', written, re.DOTALL)
+    assert found is not None
+    document = json.loads(found[1])
+    assert len(document["days"]) == 28
+    (name,) = AnnotationStore(marks).rounds("gold")
+    rows = AnnotationStore(marks).read("gold", name).to_pylist()
+    assert len(rows) == SAMPLE
+    shown = document["gold"]["at"]["60"]
+    auto = {row["request_id"] for row in rows if row["model_confidence"] >= 0.6 - 1e-9}
+    assert (shown["auto"]["n"], shown["manual"]["n"]) == (len(auto), SAMPLE - len(auto))
+    assert 0 < len(auto) < SAMPLE
+    coded = [row for row in rows if row["status"] == "coded"]
+    right = sum(row["weight"] for row in coded if row["code"] == row["model_code"])
+    rate = right / sum(row["weight"] for row in coded)
+    assert 0 < rate < 1
+    assert shown["all"]["levels"]["code"]["value"] == pytest.approx(rate, abs=1e-6)
 
 
 def _rules(scratch: Path, plan: dict[str, Any]) -> str:

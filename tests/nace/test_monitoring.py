@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from benchmarks.log_rows import FIRST, write_year
@@ -28,9 +27,10 @@ from autonoe_nace.monitoring import (
     operations,
     rarest,
 )
-from autonoe_nace.monitoring.gold import metrics, read_gold, weighted_share
+from autonoe_nace.monitoring.gold import chosen, metrics, read_gold, weighted_share
 from autonoe_nace.monitoring.rates import Rate, difference
 from autonoe_nace.nomenclature import load_nomenclature
+from support.gold_standard import gold_rows
 
 ROWS, DAYS = 20_000, 70
 
@@ -198,7 +198,6 @@ def test_files_of_an_older_version_count_too(tmp_path: Path) -> None:
         model_sha256="0" * 64,
         text="riso",
         codes=["01.12"],
-        titles=["Riso"],
         probabilities=[0.9],
         confidence=0.7,
         threshold=0.8,
@@ -232,45 +231,6 @@ def test_the_difference_of_two_rates_of_a_known_case() -> None:
     assert (round(found["low"], 4), round(found["high"], 4)) == (0.0524, 0.3339)
 
 
-def gold_rows(folder: Path) -> Path:
-    """Write a gold standard whose figures are counted by hand below."""
-    rows = [
-        # request, code, model's code, weight, confidence, auto, status
-        ("a", "01.12", "01.12", 10.0, 0.9, True, "coded"),
-        ("b", "01.11", "01.12", 10.0, 0.9, True, "coded"),
-        ("c", "01.12", "10.71", 1.0, 0.1, False, "coded"),
-        ("d", "10.71", "10.71", 3.0, 0.3, False, "coded"),
-        ("e", "", "10.71", 6.0, 0.2, False, "cannot_be_coded"),
-    ]
-    names = ["request_id", "code", "model_code", "weight", "model_confidence", "auto", "status"]
-    found = pa.table(
-        {name: list(values) for name, values in zip(names, zip(*rows, strict=True), strict=True)}
-    )
-    n = len(rows)
-    extra = {
-        "position": pa.array([0] * n, pa.int32()),
-        "stratum": pa.array(["s"] * n),
-        "model_version": pa.array(["1"] * n),
-        "annotated_at": pa.array([datetime(2026, 1, 2, tzinfo=UTC)] * n),
-        "coder": pa.array(["ana"] * n),
-    }
-    for name, column in extra.items():
-        found = found.append_column(name, column)
-    place = folder / "gold"
-    place.mkdir()
-    pq.write_table(found, place / "round-1.parquet")
-    # corrected later: only the newest counts
-    earlier = found.slice(0, 1).set_column(
-        found.schema.get_field_index("code"), "code", pa.array(["10.71"])
-    )
-    position = found.schema.get_field_index("annotated_at")
-    earlier = earlier.set_column(
-        position, "annotated_at", pa.array([datetime(2026, 1, 1, tzinfo=UTC)])
-    )
-    pq.write_table(earlier, place / "round-0.parquet")
-    return place
-
-
 def test_gold_metrics_keep_automatic_and_manual_apart(tmp_path: Path) -> None:
     gold = read_gold(str(gold_rows(tmp_path)))
     found = metrics(gold, tree=load_nomenclature("ateco2025"))
@@ -283,7 +243,11 @@ def test_gold_metrics_keep_automatic_and_manual_apart(tmp_path: Path) -> None:
     assert found["blended"]["value"] == pytest.approx(14 / 24)
     at_zero = metrics(gold, threshold=0.0)
     assert (at_zero["auto"]["n"], at_zero["manual"]["n"]) == (5, 0)
-    assert metrics(gold, version="2")["all"]["n"] == 0
+    assert metrics(chosen(gold, Selection(version="2")))["all"]["n"] == 0
+    assert metrics(chosen(gold, Selection(version="1")))["all"]["n"] == 5
+    for asked in (Selection(deployment="one"), Selection(window=Window(FIRST, FIRST))):
+        with pytest.raises(InvalidInputError, match="No text of the gold standard says"):
+            chosen(gold, asked)
     with pytest.raises(NotFoundError, match="no gold standard"):
         read_gold(str(tmp_path / "none"))
 

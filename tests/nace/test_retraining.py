@@ -34,6 +34,7 @@ from autonoe_nace.model import NaceModel
 from autonoe_nace.retraining import RetrainPlan, retrain
 from autonoe_nace.retraining.material import belongs_to_gate, gather, read_gold
 from autonoe_nace.retraining.schedule import check_cron, cronjob, crontab
+from nace.registry_parts import as_champion
 from support.manifests import MINORS, check, check_labels
 from support.platform import Platform
 
@@ -138,6 +139,9 @@ def test_the_newest_code_of_a_prediction_counts(tmp_path: Path, data: Dataset) -
     some = data.subset(range(20))
     other = Dataset(**{**vars(some), "codes": tuple(reversed(some.codes))})
     place = gold(tmp_path, some, "early", day=1)
+    store = AnnotationStore(place)
+    # as a version wrote it that did not know them
+    store.write("gold", "early", store.read("gold", "early").drop_columns(["deployment", "time"]))
     gold(tmp_path, other, "late", day=2)
     found, weights = read_gold(place, data.nomenclature)
     assert sorted(zip(found.texts, found.codes, strict=True)) == sorted(
@@ -166,7 +170,7 @@ def champion(name: str, plan: RetrainPlan, folder: Path) -> str:
 
     data = gather(plan).learned.subset(range(100))
     model = train(data, TrainingParams(**{**PARAMS, "epoch": 1})).save(folder)
-    return registry.register(tracking.track(model, {}, experiment=name), name=name).version
+    return as_champion(tracking.track(model, {}, experiment=name), name).version
 
 
 @pytest.mark.platform

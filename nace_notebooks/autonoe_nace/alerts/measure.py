@@ -11,7 +11,7 @@ from autonoe.errors import NotFoundError
 from autonoe_nace.alerts.rules import RATES, Rule
 from autonoe_nace.monitoring import Logs, Selection, Window, daily, operations
 from autonoe_nace.monitoring import drift as measure_drift
-from autonoe_nace.monitoring.gold import metrics, read_gold
+from autonoe_nace.monitoring.gold import chosen, metrics, read_gold
 from autonoe_nace.monitoring.rates import Rate, difference
 from autonoe_nace.nomenclature import Nomenclature
 
@@ -77,6 +77,11 @@ def measure(
         For drift of codes.
     gold : str
         Gold standard, for ``gold_accuracy``.
+
+    Raises
+    ------
+    InvalidInputError
+        If the gold standard does not say when, or by which deployment, a text was coded.
     """
     window = Window.parse(rule.window, today=today)
     if rule.metric == "gold_accuracy":
@@ -247,7 +252,8 @@ def _moved(rule: Rule, change: float) -> bool:
 def _gold(rule: Rule, gold: str, window: Window) -> Finding:
     say = _Sayer(rule, window, window, 0)
     try:
-        found = metrics(read_gold(gold))[rule.variable]["levels"]["code"]
+        rows = chosen(read_gold(gold), Selection(window=window, deployment=rule.deployment or None))
+        found = metrics(rows)[rule.variable]["levels"]["code"]
     except NotFoundError as error:
         return say(TOO_FEW, error.message)
     say = _Sayer(rule, window, window, int(found["n"]))
@@ -259,7 +265,7 @@ def _gold(rule: Rule, gold: str, window: Window) -> Finding:
     shown = Rate(found["value"], found["low"], found["high"], int(found["n"]))
     return say(
         ALERT if raised else QUIET,
-        f"accuracy on gold ({rule.variable}) {shown}, limit {rule.comparison} "
+        f"accuracy on gold ({rule.variable}) of {window} {shown}, limit {rule.comparison} "
         f"{100 * rule.effect:g} %",
         value=found["value"],
     )

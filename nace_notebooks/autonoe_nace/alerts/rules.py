@@ -31,7 +31,7 @@ class Rule(BaseModel):
         Of ``drift``: ``code``, ``confidence``, ``words``, ``feature:nature`` ...; of
         ``gold_accuracy``: ``auto``, ``manual`` or ``all``.
     window : str
-        Days in question: ``7d``, or from and to.
+        Days in question: ``7d``, or from and to; of ``gold_accuracy`` the predictions' days.
     reference : str
         What they are compared with: ``before`` (as long, right before), ``same_season`` (52 weeks
         earlier), or days.

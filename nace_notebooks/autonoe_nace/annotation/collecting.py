@@ -220,6 +220,8 @@ def _gold(
                 "status": final.status,
                 "annotated_at": final.annotated_at,
                 "features": row["features"] or [],
+                "deployment": row["deployment"],
+                "time": row["time"],
             }
         )
     _weigh(rows, settled)

@@ -107,7 +107,7 @@ def push(
         "level": plan.level or model_level(sample.rows["codes"].to_pylist(), nomenclature),
     }
     rows = _keep(store, plan.name, describe(rows, document))
-    tasks = [_task(row, plan) for row in rows.to_pylist()]
+    tasks = [_task(row, plan, nomenclature) for row in rows.to_pylist()]
     side = any(task["side"] for task in tasks)
     look = {"helped": plan.helped, "language": plan.language, "level": document["level"]}
     config = page.build(nomenclature, side=side, **look)
@@ -196,18 +196,17 @@ def side_text(row: Mapping[str, Any]) -> str:
     return " · ".join(f"{name}: {value}" for name, value in sorted(features.items()) if value)
 
 
-def _task(row: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
+def _task(row: Mapping[str, Any], plan: Plan, nomenclature: Nomenclature) -> dict[str, Any]:
     task = {
         "key": "/".join(map(str, key(row))),
         page.TEXT: row["text"],
         "side": side_text(row),
     }
     if plan.helped:
-        found = zip(row["codes"], row["titles"], row["probabilities"], strict=False)
-        ideas = [(code, label, p) for code, label, p in found][:_IDEAS]
+        ideas = list(zip(row["codes"], row["probabilities"], strict=True))[:_IDEAS]
         task["ideas"] = [
-            {"value": f"{code}  {label}  ({100 * p:.0f} %)", "alias": code}
-            for code, label, p in ideas
+            {"value": f"{code}  {nomenclature.title(code)}  ({100 * p:.0f} %)", "alias": code}
+            for code, p in ideas
         ]
         task["ideas"].append(cannot(plan.language))
     return task

@@ -46,9 +46,11 @@ GOLD = pa.schema(
         ("status", pa.string()),
         ("annotated_at", pa.timestamp("us", tz="UTC")),
         ("features", pa.map_(pa.string(), pa.string())),
+        ("deployment", pa.string()),
+        ("time", pa.timestamp("us", tz="UTC")),
     ]
 )
-"""Columns of the gold standard, one row for each text."""
+"""Columns of the gold standard, one row for each text; ``time`` is the prediction's."""
 
 CODINGS = pa.schema(
     [

@@ -109,6 +109,20 @@ def drift(
         )
 
 
+def _own_gold() -> str | None:
+    """Return where the account's gold standard lies when there is one already."""
+    from autonoe.errors import NotFoundError
+    from autonoe_nace.monitoring.gold import own_gold, read_gold
+
+    place = own_gold()
+    try:
+        if place:
+            read_gold(place)
+    except NotFoundError:
+        return None
+    return place
+
+
 def _four_weeks(later: Any) -> Any:
     from datetime import timedelta
 
@@ -128,7 +142,11 @@ def _four_weeks(later: Any) -> Any:
     type=click.Path(path_type=Path, dir_okay=False),
     help="The page to write: one file that needs no server and no network.",
 )
-@click.option("--gold", metavar="URI", help="Gold standard, s3://… or a folder.")
+@click.option(
+    "--gold",
+    metavar="URI",
+    help="Gold standard, s3://… or a folder; the account's own with the account's own logs.",
+)
 @click.option(
     "--threshold",
     default=0.8,
@@ -160,7 +178,7 @@ def dashboard(
         found = write_page(
             logs,
             target,
-            gold=gold,
+            gold=gold or (_own_gold() if source is None else None),
             threshold=threshold,
             nomenclature=nomenclature,
             selection=Selection(window=chosen, deployment=deployment),

@@ -17,17 +17,38 @@ import pyarrow.dataset as ds
 from pyarrow import fs
 
 from autonoe.errors import InvalidInputError, NotFoundError, UnavailableError
+from autonoe_nace.annotation.store import gold_uri
+from autonoe_nace.monitoring.selection import Selection
 from autonoe_nace.nomenclature import Nomenclature
 
 COLUMNS = (
     *("request_id", "position", "code", "weight", "stratum", "model_code"),
     *("model_version", "model_confidence", "auto", "status", "annotated_at"),
 )
+NOT_GOLD = ("samples", "codings")
+"""What ``autonoe nace annotate`` keeps beside the gold standard."""
+_PLACES = {"deployment": pa.string(), "time": pa.timestamp("us", tz="UTC")}
+"""Columns that rounds pulled by an older version lack; null there."""
+_MARKS = ("model_version", *_PLACES)
 _Z = 1.959963984540054
+
+
+def own_gold(*, account: str | None = None) -> str | None:
+    """Return where the account's own gold standard lies or will lie; None without an account."""
+    try:
+        return gold_uri(account=account)
+    except InvalidInputError:
+        return None
 
 
 def read_gold(uri: str) -> pa.Table:
     """Return the newest annotation of each prediction in the Parquet below ``uri``.
+
+    Parameters
+    ----------
+    uri : str
+        ``s3://…`` or a folder: the gold standard, or the place that ``autonoe nace annotate``
+        wrote it to together with samples and single codings.
 
     Raises
     ------
@@ -45,9 +66,7 @@ def read_gold(uri: str) -> pa.Table:
             store, root = fs.LocalFileSystem(), str(Path(uri).absolute())
         place = fs.FileSelector(root, recursive=True, allow_not_found=True)
         files = [
-            info.path
-            for info in store.get_file_info(place)
-            if info.path.endswith(".parquet") and not info.base_name.startswith((".", "_"))
+            info.path for info in store.get_file_info(place) if _holds_gold(info, root.rstrip("/"))
         ]
         if not files:
             raise NotFoundError(
@@ -58,7 +77,9 @@ def read_gold(uri: str) -> pa.Table:
         missing = sorted(set(COLUMNS) - set(found.schema.names))
         if missing:
             raise InvalidInputError(f"The gold standard at {uri} lacks {', '.join(missing)}.")
-        rows = found.to_table(columns=list(COLUMNS))
+        known = [field for field in found.schema if field.name not in _PLACES]
+        whole = pa.schema([*known, *_PLACES.items()])
+        rows = found.replace_schema(whole).to_table(columns=[*COLUMNS, *_PLACES])
     except (OSError, pa.ArrowException) as error:
         raise UnavailableError(
             f"The gold standard at {uri} cannot be read ({type(error).__name__})."
@@ -73,25 +94,67 @@ def read_gold(uri: str) -> pa.Table:
     return rows.take(pa.array(sorted(last.values()), pa.int64()))
 
 
+def _holds_gold(info: fs.FileInfo, root: str) -> bool:
+    if not info.path.endswith(".parquet") or info.base_name.startswith((".", "_")):
+        return False
+    return info.path.removeprefix(f"{root}/").partition("/")[0] not in NOT_GOLD
+
+
+def chosen(gold: pa.Table, selection: Selection) -> pa.Table:
+    """Return the gold texts whose predictions are selected.
+
+    Parameters
+    ----------
+    gold : Table
+        From :func:`read_gold`.
+    selection : Selection
+        Days are those of the predictions, not those on which people coded.
+
+    Raises
+    ------
+    InvalidInputError
+        If no gold text says what is asked for. Texts that alone do not say it are left out.
+    """
+    wanted = {"time": selection.window, "deployment": selection.deployment}
+    for column, value in wanted.items():
+        if value is not None and gold.num_rows and gold[column].null_count == gold.num_rows:
+            what = "when it was predicted" if column == "time" else "which deployment answered"
+            raise InvalidInputError(
+                f"No text of the gold standard says {what}.",
+                hint="`autonoe nace annotate pull` writes a round anew, with both.",
+            )
+    keep = [_is_chosen(row, selection) for row in gold.select([*_MARKS]).to_pylist()]
+    return gold.filter(pa.array(keep, pa.bool_()))
+
+
+def _is_chosen(row: Mapping[str, Any], selection: Selection) -> bool:
+    window = selection.window
+    if window is not None and not (
+        row["time"] and window.first <= row["time"].date() <= window.last
+    ):
+        return False
+    return selection.deployment in (None, row["deployment"]) and selection.version in (
+        None,
+        row["model_version"],
+    )
+
+
 def metrics(
     gold: pa.Table,
     *,
     threshold: float | None = None,
     tree: Nomenclature | None = None,
-    version: str | None = None,
 ) -> dict[str, Any]:
     """Return the model's weighted accuracy on what it coded alone, on the rest, and on all.
 
     Parameters
     ----------
     gold : Table
-        From :func:`read_gold`.
+        From :func:`read_gold` or :func:`chosen`.
     threshold : float, optional
         What counts as automatic; what the deployment decided by default.
     tree : Nomenclature, optional
         With it, accuracy is given at each of its levels.
-    version : str, optional
-        Only what this version of the model answered.
 
     Returns
     -------
@@ -103,8 +166,6 @@ def metrics(
         when people are right: automatic ones that are right, and all others.
     """
     rows = gold.to_pylist()
-    if version is not None:
-        rows = [row for row in rows if row["model_version"] == version]
     automatic = [
         bool(row["auto"]) if threshold is None else row["model_confidence"] >= threshold - 1e-9
         for row in rows

@@ -132,7 +132,8 @@ def read_gold(
     """
     store = AnnotationStore(uri)
     tables = [store.read("gold", name) for name in store.rounds("gold")]
-    rows = pa.concat_tables(tables).to_pylist() if tables else []
+    # rounds that an older version pulled lack the newest columns
+    rows = pa.concat_tables(tables, promote_options="default").to_pylist() if tables else []
     newest = {}
     for row in sorted(rows, key=lambda row: row["annotated_at"]):
         newest[row["request_id"], row["position"]] = row

@@ -142,7 +142,7 @@ class _Run:
             run_name="retraining",
             tags={_BECAUSE_TAG: self.plan.because[:500]},
         )
-        return str(register(tracked, name=self.name, alias="").version)
+        return str(register(tracked, name=self.name).version)
 
     def _promote(self, model: NaceModel, say: Say) -> dict[str, Any]:
         from autonoe_nace.registry import history, promote

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from autonoe.errors import NotFoundError
+from autonoe.errors import InvalidInputError, NotFoundError
 from autonoe_nace.monitoring.classes import nomenclature_of
 from autonoe_nace.monitoring.compare import compare
 from autonoe_nace.monitoring.daily import by_hundredth, per_day
 from autonoe_nace.monitoring.drift import drift
-from autonoe_nace.monitoring.gold import metrics, read_gold
+from autonoe_nace.monitoring.gold import chosen, metrics, read_gold
 from autonoe_nace.monitoring.operations import errors, latency, versions
 from autonoe_nace.monitoring.selection import Selection, Window
 from autonoe_nace.monitoring.source import Logs
@@ -64,7 +64,7 @@ def contents(
         "errors": errors(logs, selection),
         "versions": [_dated(row) for row in versions(logs, threshold, selection)],
         "windows": _windows(logs, selection, span, threshold, tree),
-        "gold": _gold(gold, tree) if gold else None,
+        "gold": _gold(gold, tree, selection) if gold else None,
     }
 
 
@@ -119,9 +119,17 @@ def _windows(
     return {"compared": compared, "drift": moved["variables"], "threshold": threshold}
 
 
-def _gold(uri: str, tree: Nomenclature | None) -> dict[str, Any]:
-    """Return the gold metrics at thresholds from 0 to 1: the slider takes the one below it."""
-    rows = read_gold(uri)
+def _gold(uri: str, tree: Nomenclature | None, selection: Selection) -> dict[str, Any]:
+    """Return the gold metrics at thresholds from 0 to 1: the slider takes the one below it.
+
+    Without a gold text of this selection there is a ``message`` instead.
+    """
+    try:
+        rows = chosen(read_gold(uri), selection)
+    except InvalidInputError as error:
+        return {"message": f"{error.message} {error.hint}".strip()}
+    if not rows.num_rows:
+        return {"message": "No gold text is of these days and this deployment."}
     names = {str(level): name for level, name in _levels(tree)} | {"code": "code as a whole"}
     at = {
         place: metrics(rows, threshold=place / 100, tree=tree)

@@ -170,7 +170,10 @@
     put("rarest", table(columns, lines([...finest].sort((a, b) => a.n - b.n))));
   }
   function showGold(threshold) {
-    if (!all.gold) { at("gold-part").hidden = true; return; }
+    if (!all.gold || all.gold.message) {
+      put("gold", element("p", all.gold ? all.gold.message : "No gold standard is shown: sample and annotate with autonoe nace annotate, then write this page again."));
+      return;
+    }
     const place = Math.floor(threshold / all.gold.step) * all.gold.step, found = all.gold.at[place];
     const cell = (rate) => (rate && rate.n ? `${percent(rate.value)} (${(100 * rate.low).toFixed(1)} to ${(100 * rate.high).toFixed(1)})` : "");
     const box = element("div");
