@@ -52,9 +52,7 @@ class Options:
     lookup: LookupIndex | None = None
 
 
-def assess(
-    model: NaceModel, data: Dataset, options: Options | None = None, *, prepared: bool = False
-) -> dict[str, Any]:
+def assess(model: NaceModel, data: Dataset, options: Options | None = None) -> dict[str, Any]:
     """Return everything about the worth of ``model`` on ``data``, as one plain document.
 
     Parameters
@@ -65,8 +63,6 @@ def assess(
         Labelled texts that it did not learn from.
     options : Options, optional
         Weights, bootstrap, costs.
-    prepared : bool
-        Whether the texts went through the model's preparation already.
 
     Returns
     -------
@@ -86,7 +82,7 @@ def assess(
     options = options or Options()
     if options.lookup is None:
         options = replace(options, lookup=getattr(model, "lookup", None))
-    found = observe(model, data, prepared=prepared, weights=options.weights)
+    found = observe(model, data, weights=options.weights)
     return judge(found, model.nomenclature, data, options)
 
 

@@ -18,7 +18,6 @@ def evaluate(
     model: NaceModel,
     data: Dataset,
     *,
-    prepared: bool = False,
     weights: Sequence[float] | None = None,
 ) -> dict[str, Any]:
     """Return the accuracy of ``model`` on ``data`` at each level.
@@ -33,8 +32,6 @@ def evaluate(
         The model to judge.
     data : Dataset
         Labelled texts that it did not learn from.
-    prepared : bool
-        Whether the texts went through the model's preparation already.
     weights : sequence of float, optional
         One per text: the inverse of its inclusion probability.
 
@@ -50,7 +47,7 @@ def evaluate(
     InvalidInputError
         If there is no text to judge it on, or the weights do not fit.
     """
-    found = observe(model, data, prepared=prepared, weights=weights)
+    found = observe(model, data, weights=weights)
     return {
         "n": found.n,
         "model": found.model,

@@ -105,10 +105,11 @@ def observe(
     model: NaceModel,
     data: Dataset,
     *,
-    prepared: bool = False,
     weights: Sequence[float] | None = None,
 ) -> Outcomes:
     """Let ``model`` answer all texts of ``data`` and keep what evaluation needs of it.
+
+    The answers are those of ``predict``: where the model has a rules engine, it answers first.
 
     A text whose code is broader than a level does not count there. A code that the model has
     never seen counts as wrong.
@@ -119,8 +120,6 @@ def observe(
         The model to judge.
     data : Dataset
         Labelled texts that it did not learn from.
-    prepared : bool
-        Whether the texts went through the model's preparation already.
     weights : sequence of float, optional
         One per text: the inverse of its inclusion probability. All the same when left out.
 
@@ -140,10 +139,8 @@ def observe(
     books = {level: _Book(level) for level in levels if any(truth[level])}
     for start in range(0, len(data), _BLOCK):
         part = slice(start, start + _BLOCK)
-        texts: Sequence[str] = data.texts[part]
-        if not prepared:
-            texts = model.prepare.all(texts, features[part] if features else None)
-        probabilities = model.probabilities(texts)
+        texts, beside = data.texts[part], features[part] if features else None
+        probabilities, _ = model.decided(model.prepare.all(texts, beside), texts, beside)
         for level, book in books.items():
             codes, rolled = model.roll_up(probabilities, level)
             book.add(start, truth[level][part], codes, np.asarray(rolled), weight[part])

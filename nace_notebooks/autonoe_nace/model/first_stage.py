@@ -74,16 +74,36 @@ class FirstStage:
         features : sequence of mapping, optional
             Their side variables.
         """
-        stages: list[Stage] = ["model"] * len(texts)
-        for row, answer in enumerate(self.index.code_all(texts, features)):
-            column = self._place.get(answer.code) if answer.code is not None else None
-            if column is None:
-                continue
-            values = probabilities[row]
-            own = float(values[column])
-            given = max(own, self.worth)
-            values *= np.float32((1 - given) / max(1 - own, 1e-9))
-            values[column] = given
-            if values.argmax() == column:
-                stages[row] = "lookup"
-        return stages
+        answers = [answer.code for answer in self.index.code_all(texts, features)]
+        return put_first(probabilities, answers, self._place, self.worth)
+
+
+def put_first(
+    probabilities: Floats, answers: Sequence[str | None], place: Mapping[str, int], worth: float
+) -> list[Stage]:
+    """Put the engine's ``answers`` first in ``probabilities`` and say who decided where.
+
+    Parameters
+    ----------
+    probabilities : array, texts x codes
+        Changed in place; the rows still add up to 1.
+    answers : sequence of str or None
+        The code that the engine is sure of, by text.
+    place : mapping of str to int
+        The column of each code.
+    worth : float
+        Probability of an answer; the model's own where that is larger.
+    """
+    stages: list[Stage] = ["model"] * len(answers)
+    for row, code in enumerate(answers):
+        column = place.get(code) if code is not None else None
+        if column is None:
+            continue
+        values = probabilities[row]
+        own = float(values[column])
+        given = max(own, worth)
+        values *= np.float32((1 - given) / max(1 - own, 1e-9))
+        values[column] = given
+        if values.argmax() == column:
+            stages[row] = "lookup"
+    return stages

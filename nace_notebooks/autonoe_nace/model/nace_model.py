@@ -24,7 +24,7 @@ from autonoe_nace.model.ensemble import Ensemble
 from autonoe_nace.model.explain import Explainer
 from autonoe_nace.model.explain_result import Explanation
 from autonoe_nace.model.explain_texts import NearText
-from autonoe_nace.model.first_stage import FirstStage
+from autonoe_nace.model.first_stage import FirstStage, Stage
 from autonoe_nace.model.hierarchy import Hierarchy, LevelsAbove
 from autonoe_nace.model.manifest import (
     CONFORMAL_FILE,
@@ -164,7 +164,7 @@ class NaceModel:
         return self._hierarchy.codes
 
     def probabilities(self, prepared: Sequence[str]) -> Floats:
-        """Return calibrated probabilities, one row per prepared text, one column per code."""
+        """Return the parts' calibrated probabilities, prepared texts x codes; no rules engine."""
         if len(prepared) > _BLOCK:
             starts = range(0, len(prepared), _BLOCK)
             return np.concatenate([self.probabilities(prepared[i : i + _BLOCK]) for i in starts])
@@ -172,6 +172,26 @@ class NaceModel:
         logits = self.ensemble.logits(prepared, calibration.weights)
         values = softmax(logits, calibration.temperature, calibration.adapt)
         return self._hierarchy.candidates(values)
+
+    def decided(
+        self,
+        prepared: Sequence[str],
+        texts: Sequence[str],
+        features: Sequence[Mapping[str, str]] | None,
+    ) -> tuple[Floats, list[Stage] | None]:
+        """Return the probabilities behind the answers, and who decided (None without an engine).
+
+        Parameters
+        ----------
+        prepared, texts : sequence of str
+            The same texts, as the parts and as the rules engine read them.
+        features : sequence of mapping, optional
+            Their side variables.
+        """
+        probabilities = self.probabilities(prepared)
+        if self.first_stage is None:
+            return probabilities, None
+        return probabilities, self.first_stage.decide(probabilities, texts, features)
 
     def titles(self, level: int) -> tuple[str, ...]:
         """Return the titles of the codes of ``level``, in the order of :meth:`roll_up`."""
@@ -341,13 +361,11 @@ class NaceModel:
         out = [NOTHING] * len(texts)
         if not usable:
             return out
-        words = prepared if len(usable) == len(texts) else [prepared[i] for i in usable]
-        probabilities = self.probabilities(words)
-        stages = None
-        if self.first_stage is not None:
-            typed = [texts[i] for i in usable]
+        words, typed, beside = prepared, texts, features
+        if len(usable) < len(texts):
+            words, typed = [prepared[i] for i in usable], [texts[i] for i in usable]
             beside = [features[i] for i in usable] if features is not None else None
-            stages = self.first_stage.decide(probabilities, typed, beside)
+        probabilities, stages = self.decided(words, typed, beside)
         found = answer(self, probabilities, words, asked, stages)
         for i, prediction in zip(usable, found, strict=True):
             out[i] = prediction

@@ -208,12 +208,24 @@ def probabilities(
     texts: Sequence[str],
     features: Sequence[Mapping[str, str]] | None = None,
 ) -> Floats:
-    """Return a model's probabilities, one row per text; zeros for a text without a usable word."""
-    return of_prepared(model, model.prepare.all(texts, features))
+    """Return the probabilities behind a model's answers, a row a text; zeros without a usable word.
+
+    Where the model has a rules engine, it answers first, as in ``predict``.
+    """
+    prepared = model.prepare.all(texts, features)
+    usable = [i for i, text in enumerate(prepared) if text]
+    out = np.zeros((len(prepared), len(model.codes)))
+    if usable:
+        out[usable], _ = model.decided(
+            [prepared[i] for i in usable],
+            [texts[i] for i in usable],
+            [features[i] for i in usable] if features is not None else None,
+        )
+    return out
 
 
 def of_prepared(model: NaceModel, prepared: Sequence[str]) -> Floats:
-    """Return a model's probabilities of prepared texts; zeros for an empty one."""
+    """Return the probabilities of a model's parts for prepared texts; zeros for an empty one."""
     usable = [i for i, text in enumerate(prepared) if text]
     out = np.zeros((len(prepared), len(model.codes)))
     if usable:

@@ -17,7 +17,7 @@ from autonoe.errors import InvalidInputError
 from autonoe_nace.data import Dataset
 from autonoe_nace.model import NaceModel
 from autonoe_nace.recoding.correspondence import Correspondence
-from autonoe_nace.recoding.dual import probabilities
+from autonoe_nace.recoding.dual import of_prepared
 from autonoe_nace.recoding.joint import Floats, PairSpace
 
 FEWEST = 30
@@ -70,7 +70,7 @@ def fit_sharpness(model: NaceModel, correspondence: Correspondence, data: Datase
     table = correspondence.at(model.manifest.level)
     sources = tuple(dict.fromkeys(source for source, _ in table.links))
     space = PairSpace(table, sources)
-    values = space.of_targets(model.codes, probabilities(model, data.texts))
+    values = space.of_targets(model.codes, of_prepared(model, model.prepare.all(data.texts)))
     questions = _questions(space, data, values)
     if len(questions) < FEWEST:
         raise InvalidInputError(

@@ -9,6 +9,7 @@ from autonoe_nace.data import Dataset
 from autonoe_nace.lookup import LookupIndex, load_synonyms
 from autonoe_nace.nomenclature import Nomenclature
 from autonoe_nace.text import Banding, RuleSet
+from autonoe_nace.training.held_out import Round
 from autonoe_nace.training.material import Material
 from autonoe_nace.training.params import TrainingParams
 
@@ -49,15 +50,18 @@ class LookupMaker:
             bands=self.bands,
         )
 
-    def judge(self, index: LookupIndex, held: Sequence[int]) -> tuple[int, int]:
-        """Return how many of the samples ``held`` the engine answers, and how many rightly."""
+    def answers(self, index: LookupIndex, held: Sequence[int]) -> tuple[str | None, ...]:
+        """Return the code that the engine is sure of for each of the samples ``held``."""
         part = self.data.subset(self.material.rows[i] for i in held)
-        answers = index.code_all(part.texts, part.feature_rows())
-        truth = [self.material.samples[i][1] for i in held]
-        judged = [a.code == t for a, t in zip(answers, truth, strict=True) if a.code is not None]
-        return len(judged), sum(judged)
+        return tuple(answer.code for answer in index.code_all(part.texts, part.feature_rows()))
 
 
-def worth(answered: int, right: int) -> float:
+def worth(rounds: Iterable[Round]) -> float:
     """Return the share of right answers, drawn to one half where there are few (Laplace)."""
-    return round((right + 1) / (answered + 2), 6)
+    right = [
+        code == true
+        for part in rounds
+        for code, true in zip(part.looked_up, part.truth, strict=True)
+        if code is not None
+    ]
+    return round((sum(right) + 1) / (len(right) + 2), 6)

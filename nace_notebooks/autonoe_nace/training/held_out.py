@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from autonoe_nace.evaluation import calibration_error, macro_f1, wilson
 from autonoe_nace.model.answering import best
 from autonoe_nace.model.ensemble import Ensemble
+from autonoe_nace.model.first_stage import put_first
 from autonoe_nace.model.hierarchy import Hierarchy
 from autonoe_nace.model.scores import softmax
 from autonoe_nace.nomenclature import Nomenclature
@@ -30,11 +31,15 @@ _TOP = 5
 
 @dataclass(frozen=True)
 class Scale:
-    """How scores become probabilities: weights of the parts, temperature, and how it adapts."""
+    """How scores become probabilities: weights of the parts, temperature, and how it adapts.
+
+    ``lookup`` is the worth of the rules engine that answers first; None when none does.
+    """
 
     weights: dict[str, float]
     temperature: float = 1.0
     adapt: float = 0.0
+    lookup: float | None = None
 
 
 @dataclass(frozen=True)
@@ -51,20 +56,28 @@ class Round:
         From labels to codes.
     truth : tuple of str
         Right code of each text.
+    looked_up : tuple of (str or None)
+        What the rules engine of the round's other texts is sure of; empty without an engine.
     """
 
     scores: dict[str, Floats]
     labels: tuple[str, ...]
     hierarchy: Hierarchy
     truth: tuple[str, ...]
+    looked_up: tuple[str | None, ...] = ()
 
     @classmethod
     def of(
-        cls, ensemble: Ensemble, hierarchy: Hierarchy, samples: Sequence[tuple[str, str]]
+        cls,
+        ensemble: Ensemble,
+        hierarchy: Hierarchy,
+        samples: Sequence[tuple[str, str]],
+        looked_up: tuple[str | None, ...] = (),
     ) -> Round:
         """Return what ``ensemble`` says of ``samples`` (prepared text, code)."""
         scores = ensemble.scores([text for text, _ in samples])
-        return cls(scores, ensemble.labels, hierarchy, tuple(code for _, code in samples))
+        truth = tuple(code for _, code in samples)
+        return cls(scores, ensemble.labels, hierarchy, truth, looked_up)
 
     def logits(self, weights: Mapping[str, float]) -> Floats:
         """Return the weighted sum of the parts' scores."""
@@ -75,9 +88,13 @@ class Round:
         return total
 
     def probabilities(self, scale: Scale) -> Floats:
-        """Return the probabilities of the hierarchy's codes."""
+        """Return the probabilities of the hierarchy's codes, as the model's answers have them."""
         logits = self.logits(scale.weights)
-        return self.hierarchy.candidates(softmax(logits, scale.temperature, scale.adapt))
+        found = self.hierarchy.candidates(softmax(logits, scale.temperature, scale.adapt))
+        if scale.lookup is not None:
+            place = {code: i for i, code in enumerate(self.hierarchy.codes)}
+            put_first(found, self.looked_up, place, scale.lookup)
+        return found
 
 
 def split(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -139,8 +140,9 @@ def _calibrate(
 ) -> tuple[Calibration, Conformal | None, dict[str, Any]]:
     """Learn without some groups of near-duplicates, and calibrate on those.
 
-    One half of them gives weights and temperature, the other the scores for conformal sets and the
-    accuracy that the card states; that half is used for nothing else.
+    One half of them gives weights, temperature and the worth of the rules engine, the other the
+    scores for conformal sets and the accuracy that the card states, with the engine where there is
+    one. The calibrating models see neither; the model itself then learns from both.
     """
     progress("grouping near-duplicates", 0.0)
     groups = near_duplicate_groups(material.words)
@@ -152,7 +154,6 @@ def _calibrate(
         rounds=params.rounds,
         seed=params.seed,
     )
-    answered, right = 0, 0
     for for_tuning, for_judging in places:
         hidden = {groups[i] for i in (*for_tuning, *for_judging)}
         seen = [s for s, group in zip(material.samples, groups, strict=True) if group not in hidden]
@@ -161,20 +162,21 @@ def _calibrate(
         _learn(seen, params, scratch, progress, " for calibration")
         ensemble = Ensemble(scratch, [file.name for file in scratch.iterdir()])
         hierarchy = Hierarchy(ensemble.labels, nomenclature, material.level)
+        engine = maker.build((*for_tuning, *for_judging)) if params.lookup else None
         for rounds, held in ((tuning, for_tuning), (judging, for_judging)):
-            rounds.append(Round.of(ensemble, hierarchy, [material.samples[i] for i in held]))
-        if params.lookup:
-            of_round = maker.judge(maker.build((*for_tuning, *for_judging)), for_tuning)
-            answered, right = answered + of_round[0], right + of_round[1]
+            samples = [material.samples[i] for i in held]
+            looked_up = maker.answers(engine, held) if engine else ()
+            rounds.append(Round.of(ensemble, hierarchy, samples, looked_up))
         shutil.rmtree(scratch)
     progress("calibrating", 0.0)
-    scale = choose_temperature(tuning, choose_weights(tuning))
+    first = worth(tuning) if params.lookup else None
+    scale = replace(choose_temperature(tuning, choose_weights(tuning)), lookup=first)
     conformal = Conformal.learn(
         [(part.probabilities(scale), part.hierarchy.codes, part.truth) for part in judging],
         nomenclature,
     )
     level = str(material.level)
-    before = judge(judging, Scale(scale.weights), nomenclature)
+    before = judge(judging, Scale(scale.weights, lookup=first), nomenclature)
     after = judge(judging, scale, nomenclature)
     calibration = Calibration(
         temperature=scale.temperature,
@@ -184,7 +186,7 @@ def _calibrate(
         ece_after=after[level]["ece"] if level in after else 0.0,
         weights=scale.weights,
         conformal_n=conformal.n,
-        lookup=worth(answered, right) if params.lookup else None,
+        lookup=first,
     )
     progress("calibrating", 1.0)
     return calibration, conformal, after
