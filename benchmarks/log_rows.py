@@ -37,7 +37,6 @@ class Rows:
         data, tree = ateco(), load_nomenclature("ateco2025")
         codes = sorted({code for code in data.codes if tree.title(code)})
         self._codes = pa.array(codes)
-        self._titles = pa.array([tree.title(code) for code in codes])
         self._texts = pa.array(data.texts)
         weight = 1 / np.arange(1, len(codes) + 1) ** 0.9
         self._weight = self._random.permutation(weight) / weight.sum()
@@ -92,7 +91,6 @@ class Rows:
                 "model_sha256": _repeated(version * 64, n),
                 "text": texts,
                 "codes": _lists(offsets, self._codes.take(pa.array(places))),
-                "titles": _lists(offsets, self._titles.take(pa.array(places))),
                 "probabilities": _lists(
                     offsets, pa.array(probabilities.ravel()[np.repeat(~failed, CANDIDATES)])
                 ),

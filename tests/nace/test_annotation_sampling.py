@@ -21,7 +21,7 @@ from support.annotated import LAST, TREE, population, store
 
 
 def accuracy(rows: pa.Table) -> np.ndarray:  # type: ignore[type-arg]
-    return np.array([titles[0] == "right" for titles in rows["titles"].to_pylist()])
+    return np.array([stage == "right" for stage in rows["stage"].to_pylist()])
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,6 @@ def logged(folder: Path, confidences: list[float], *, deployment: str, day: int 
             model_sha256="0" * 64,
             text="riso",
             codes=["01.12"],
-            titles=["Riso"],
             probabilities=[0.9],
             confidence=confidence,
             threshold=0.8,

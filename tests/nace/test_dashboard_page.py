@@ -38,7 +38,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         model_sha256="0" * 64,
         text="secret text of a person",
         codes=[HOSTILE],
-        titles=[HOSTILE],
         probabilities=[0.9],
         confidence=0.9,
         threshold=0.8,

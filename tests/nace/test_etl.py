@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -39,7 +40,6 @@ def record(number: int, *, time: datetime = NOON, text: str = "coltivazione di r
         model_sha256="0" * 64,
         text=text,
         codes=["01.12", "01.11"],
-        titles=["Riso", "Cereali"],
         probabilities=[0.75, 0.25],
         confidence=0.5,
         threshold=0.8,
@@ -149,16 +149,18 @@ def test_a_large_day_goes_on_in_the_next_file(
 
 
 def test_lines_and_files_of_older_versions_join_todays(tmp_path: Path) -> None:
-    old = [name for name in SCHEMA.names if name in LogRecord.__struct_fields__[:16]]
+    old = [name for name in SCHEMA.names if name in LogRecord.__struct_fields__[:15]]
     day = tmp_path / "out" / "date=2026-11-20"
     day.mkdir(parents=True)
-    pq.write_table(table([record(1)]).select(old), day / "predictions.parquet")
+    first = table([record(1)]).select(old).append_column("titles", pa.array([["Riso"]]))
+    pq.write_table(first, day / "predictions.parquet")
     write(tmp_path / "logs", [record(2)])
     (segment,) = (tmp_path / "logs").glob("*.jsonl")
     line = json.loads(segment.read_text())
     newer = {**line, "request_id": "newer", "field_of_next_year": 1}
     for name in ("features", "top_k", "level"):
         del line[name]
+    line["titles"] = ["Riso", "Cereali"]  # were logged once
     segment.write_text(f"{json.dumps(line)}\n{json.dumps(newer)}\n")
     assert etl.run(tmp_path / "logs", str(tmp_path / "out")).new == 2
     stored = pq.ParquetFile(day / "predictions.parquet").read()

@@ -43,7 +43,6 @@ def record(
         model_sha256="0" * 64,
         text=text,
         codes=["01.12", "01.11"],
-        titles=["Riso", "Cereali"],
         probabilities=[0.7, 0.2],
         confidence=0.5,
         threshold=0.8,

@@ -51,7 +51,6 @@ def answers(folder: Path, *, k: int = 5, level: int | None = None) -> Iterator[L
             model_sha256=model.manifest.hashes["model"],
             text=text,
             codes=[c.code for c in found.candidates],
-            titles=[c.title for c in found.candidates],
             probabilities=[c.probability for c in found.candidates],
             confidence=found.confidence,
             threshold=0.3,

@@ -34,7 +34,6 @@ def record(number: int) -> LogRecord:
         model_sha256="0" * 64,
         text="text",
         codes=["01.11"],
-        titles=["Title"],
         probabilities=[0.9],
         confidence=0.8,
         threshold=0.5,

@@ -25,7 +25,7 @@ TREE = Nomenclature(
 
 
 def population(n: int, seed: int = 7) -> pa.Table:
-    """Return logs of ``n`` predictions; their truth is in ``titles``."""
+    """Return logs of ``n`` predictions; their truth is in ``stage``."""
     random = np.random.default_rng(seed)
     confidence = random.beta(1.2, 0.7, n)
     code = random.choice([f"{k:02d}" for k in range(1, 31)], n, p=random.dirichlet(np.ones(30)))
@@ -38,7 +38,7 @@ def population(n: int, seed: int = 7) -> pa.Table:
         ],
         "text": [f"text {i}" for i in range(n)],
         "codes": [[c] for c in code],
-        "titles": [["right" if good else "wrong"] for good in right],
+        "stage": ["right" if good else "wrong" for good in right],
         "probabilities": [[float((1 + c) / 2)] for c in confidence],
         "confidence": confidence.tolist(),
         "auto": (confidence >= 0.8).tolist(),

@@ -121,7 +121,6 @@ def _record(
         model_sha256=model.manifest.files["model.bin"].sha256,
         text=text,
         codes=[c.code for c in answer.candidates],
-        titles=[c.title for c in answer.candidates],
         probabilities=[c.probability for c in answer.candidates],
         confidence=answer.confidence,
         threshold=threshold,

@@ -31,7 +31,7 @@ class LogRecord(msgspec.Struct, omit_defaults=True):
     text: str
     """The text as sent, or ``hmac-sha256:…`` when the deployment pseudonymises."""
     codes: list[str]
-    titles: list[str]
+    """Candidates, the most probable first; their titles are the nomenclature's."""
     probabilities: list[float]
     confidence: float
     threshold: float
@@ -68,7 +68,6 @@ SCHEMA = pa.schema(
         ("model_sha256", pa.string()),
         ("text", pa.string()),
         ("codes", pa.list_(pa.string())),
-        ("titles", pa.list_(pa.string())),
         ("probabilities", pa.list_(pa.float64())),
         ("confidence", pa.float64()),
         ("threshold", pa.float64()),

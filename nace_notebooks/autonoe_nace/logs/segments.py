@@ -212,8 +212,8 @@ def _expression(name: str) -> str:
         "probability": "coalesce(probabilities[1], 0)",
         "characters": "coalesce(characters, length(text))",
         # a line that lacks one of the lists is as bad as one that lacks its request
-        "request_id": "CASE WHEN codes IS NOT NULL AND titles IS NOT NULL "
-        "AND probabilities IS NOT NULL THEN request_id END",
+        "request_id": "CASE WHEN codes IS NOT NULL AND probabilities IS NOT NULL "
+        "THEN request_id END",
         "confidence": "CASE WHEN isfinite(confidence) THEN confidence END",
     }
     if name in special:

@@ -180,7 +180,6 @@ class Predictor:
                     # an over-long text is refused, and is not worth a megabyte of log either
                     text=work.texts[place] if result.error is None else "",
                     codes=[c.code for c in result.candidates],
-                    titles=[c.title for c in result.candidates],
                     probabilities=[c.probability for c in result.candidates],
                     confidence=result.confidence or 0.0,
                     threshold=self.settings.threshold,
