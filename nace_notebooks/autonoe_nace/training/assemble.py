@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata, resources
@@ -30,6 +31,8 @@ from autonoe_nace.training.material import Material
 from autonoe_nace.training.params import TrainingParams
 
 _PACKAGES = ("fasttext-community", "numpy", "PyStemmer", "scikit-learn", "scipy")
+_FOLDERS = ("lookup", "model", "nomenclature", "text", "training")
+_SINGLE = ("data/dataset.py", "evaluation/measures.py", "fasttext_process.py", "splitting.py")
 _SUFFIXES = (".npy", ".json")
 _SYNTHETIC = ("bakery", "software", "transport", "repair", "growing", "wholesale", "school", "bank")
 
@@ -90,11 +93,24 @@ def assemble(
 @cache
 def code_hash() -> str:
     """Return the SHA-256 over the sources that decide what a model becomes and answers."""
+    return hash_sources(code_files(resources.files("autonoe_nace")))
+
+
+def code_files(root: Traversable) -> dict[str, bytes]:
+    """Return the sources of :func:`code_hash` below the package's folder ``root``, by their path.
+
+    Left out is what the data's own hash covers (reading files and databases) and what judges or
+    shows a model that is there already.
+    """
+    found = [file for folder in _FOLDERS for file in _files(root / folder, folder)]
+    return {**dict(found), **{name: root.joinpath(name).read_bytes() for name in _SINGLE}}
+
+
+def hash_sources(files: Mapping[str, bytes]) -> str:
+    """Return the SHA-256 over the names and contents of ``files``, in their order."""
     digest = hashlib.sha256()
-    root = resources.files("autonoe_nace")
-    for part in ("lookup", "model", "nomenclature", "text", "training"):
-        for name, content in _files(root / part, part):
-            digest.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
+    for name, content in files.items():
+        digest.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
     return digest.hexdigest()
 
 
