@@ -32,6 +32,7 @@ from autonoe_nace.text import Preparation, RuleSet, rules_for
 from autonoe_nace.training import TrainingParams, train
 
 DEPLOYMENT = "nace-demo"
+_REASON = "the demonstration serves what it trained last"
 _BATCH = 500
 _TIMEOUT_S = 120
 
@@ -89,9 +90,11 @@ def run(plan: Plan, backend: LocalBackend, step: Step) -> dict[str, Any]:
         note["note"] = f"run {tracked.run_id[:8]}{' (tracked before)' if tracked.reused else ''}"
     with step("Register as champion") as note:
         version = registry.register(tracked, name=name)
-        note["note"] = f"{version.uri}, version {version.version}"
+        registry.promote(name, version.version, gold=None, force_reason=_REASON)
+        uri = f"models:/{name}@{registry.CHAMPION}"
+        note["note"] = f"{uri}, version {version.version}"
     with step("Deploy behind REST") as note:
-        request = DeploymentRequest(DEPLOYMENT, version.uri, plan.threshold)
+        request = DeploymentRequest(DEPLOYMENT, uri, plan.threshold)
         api = backend.deploy(request, rotate_key=True)
         _wait_for_version(api, version.sha256)
         note["note"] = api.url

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # 3. Register the model and serve it
 #
-# The best run becomes a version in the registry, the alias `champion` points to it, and a REST API
+# The last run becomes a version in the registry, the alias `champion` points to it, and a REST API
 # answers with whatever the alias points to.
 
 # %% [markdown]
@@ -34,7 +34,20 @@ from autonoe_nace import registry, tracking
 
 run = tracking.last_run()
 version = registry.register(run)
-print(f"{version.uri} is version {version.version}")
+version.uri
+
+# %% [markdown]
+# ## Let it be the champion
+# Registering moves no alias. A promotion checks the version first: whole, quick enough, and with
+# the answers that it gave when it was trained. It also compares it with the champion on gold texts,
+# as notebook 8 shows; there are none yet, so a reason is given instead, and kept in the history.
+
+# %%
+outcome = registry.promote(
+    version.name, version.version, gold=None, force_reason="first steps, without gold texts"
+)
+print(outcome.decision.sentence())
+uri = f"models:/{version.name}@{registry.CHAMPION}"
 
 # %% [markdown]
 # ## Deploy
@@ -43,7 +56,7 @@ print(f"{version.uri} is version {version.version}")
 # %%
 from autonoe.backends import DeploymentRequest, backend
 
-request = DeploymentRequest(name=name, model_uri=version.uri, threshold=threshold)
+request = DeploymentRequest(name=name, model_uri=uri, threshold=threshold)
 print(request.equivalents()["shell"])
 
 # %% [markdown]

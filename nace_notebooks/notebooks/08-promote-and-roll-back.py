@@ -64,7 +64,7 @@ versions = []
 for model in (modest, better):
     folder = model.save(Path("models") / model.id)
     run = tracking.track(folder, evaluate(model, gold), experiment=registered)
-    versions.append(registry.register(run, name=registered, alias="").version)
+    versions.append(registry.register(run, name=registered).version)
 versions
 
 # %% [markdown]

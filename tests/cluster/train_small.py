@@ -17,4 +17,12 @@ model = train(small, TrainingParams(dim=10, bucket=2_000, epoch=5))
 folder = model.save(Path("/tmp") / model.id)  # noqa: S108  the pod's own
 with session():
     run = tracking.track(folder, evaluate(model, small), experiment=sys.argv[1])
-    sys.stdout.write(registry.register(run, name=sys.argv[1]).uri)
+    version = registry.register(run, name=sys.argv[1])
+    registry.promote(
+        version.name,
+        version.version,
+        gold=None,
+        force_reason="a first model",
+        cache=Path("/tmp/fetched"),  # noqa: S108  the pod's own
+    )
+    sys.stdout.write(f"models:/{version.name}@champion")

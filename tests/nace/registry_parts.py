@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from autonoe_nace import registry, tracking
 from autonoe_nace.data import Dataset, ateco
@@ -31,9 +33,16 @@ def train_model(folder: Path, *, rows: range, epoch: int, seed: int = 1) -> Path
 def registered(folders: Sequence[Path], name: str) -> list[str]:
     """Track and register each model under ``name`` without moving an alias; return versions."""
     return [
-        registry.register(tracking.track(folder, {}, experiment=name), name=name, alias="").version
+        registry.register(tracking.track(folder, {}, experiment=name), name=name).version
         for folder in folders
     ]
+
+
+def as_champion(run: tracking.TrackedRun, name: str) -> registry.RegisteredVersion:
+    """Register ``run`` and point ``champion`` to it in MLflow itself, unchecked and uncompared."""
+    version = registry.register(run, name=name)
+    MlflowClient().set_registered_model_alias(name, registry.CHAMPION, version.version)
+    return replace(version, alias=registry.CHAMPION)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import uuid
 from pathlib import Path
 from typing import Any
@@ -179,3 +180,63 @@ def test_another_alias_has_a_life_of_its_own(
     assert MlflowClient().get_registered_model(name).aliases == {"trial": version}
     assert run("rollback", name, capsys=capsys)[1]["error"]["code"] == "conflict"
     assert run("rollback", name, "--alias", "trial", capsys=capsys)[0] == 1
+
+
+def test_a_folder_becomes_a_version_with_its_metrics_and_no_alias(
+    models: list[Path], name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model_id = json.loads((models[0] / "model.json").read_text())["id"]
+    scores = tmp_path / "evaluation.json"
+    level = {"top1": {"value": 0.25, "low": 0.2, "high": 0.3}}
+    scores.write_text(json.dumps({"model": model_id, "n": 412, "levels": {"5": level}}))
+    arguments = ["register", str(models[0]), "--name", name, "--evaluation", str(scores)]
+    code, first = run(*arguments, capsys=capsys)
+    assert code == 0
+    assert (first["name"], first["version"], first["model_id"]) == (name, "1", model_id)
+    assert first["uri"] == f"models:/{name}/1"
+    client = MlflowClient()
+    tracked = client.get_run(first["run_id"])
+    assert tracked.data.metrics["levels.5.top1.value"] == 0.25
+    assert tracked.data.params["epoch"] == "5"
+    assert client.get_registered_model(name).aliases == {}
+    # typed once more it is the same version, and says that the run keeps what it has
+    assert run(*arguments, capsys=capsys)[1] == {**first, "reused": True}
+    code, words = run(
+        "register", str(models[1]), "--name", name, capsys=capsys, as_json=False
+    )  # fmt: skip
+    assert words.splitlines()[-1] == f"Next: autonoe nace models promote {name} 2 --gold FILE"
+    assert run("promote", name, "2", "--force-reason", "first", capsys=capsys)[0] == 0
+    assert champion(name) == "2"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "is no JSON"),
+        ("[]", "holds no evaluation"),
+        ('{"top1": 1}', "holds no evaluation"),
+        ('{"model": "another", "levels": {}}', "is about another"),
+    ],
+)
+def test_another_models_figures_and_damaged_files_are_not_registered(
+    models: list[Path],
+    name: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    content: str,
+    said: str,
+) -> None:
+    scores = tmp_path / "evaluation.json"
+    scores.write_text(content)
+    arguments = ["--name", name, "--evaluation", str(scores)]
+    code, error = run("register", str(models[0]), *arguments, capsys=capsys)
+    assert (code, error["error"]["code"]) == (2, "invalid_input")
+    assert said in error["error"]["message"]
+    cut = Path(shutil.copytree(models[0], tmp_path / "cut"))
+    (cut / "model.bin").write_bytes((cut / "model.bin").read_bytes()[:-9])
+    code, error = run("register", str(cut), "--name", name, capsys=capsys)
+    assert (code, error["error"]["code"]) == (1, "model_damaged")
+    code, error = run("register", str(tmp_path), "--name", name, capsys=capsys)
+    assert (code, error["error"]["code"]) == (1, "model_missing")
+    with pytest.raises(MlflowException):
+        MlflowClient().get_registered_model(name)

@@ -37,7 +37,7 @@ def folder(small_model: Path, tmp_path: Path) -> Path:
 def put(name: str, folder: Path, spoil: Callable[[Path], None] | None = None) -> str:
     """Track and register ``folder``; then let ``spoil`` change files behind the registry's back."""
     run = tracking.track(folder, {}, experiment=name)
-    version = registry.register(run, name=name, alias="")
+    version = registry.register(run, name=name)
     if spoil is not None:
         changed = folder.with_name("changed")
         shutil.copytree(folder, changed)
@@ -118,7 +118,7 @@ def test_a_manifest_that_names_other_files_is_refused(
     client.log_artifact(run.run_id, str(folder / "model.json"), "model")
     # who registers it also writes down the hash of the bad manifest
     client.set_tag(run.run_id, tracking.MANIFEST_TAG, FileEntry.of(folder / "model.json").sha256)
-    version = registry.register(run, name=name, alias="")
+    version = registry.register(run, name=name)
     refused(version.uri, tmp_path / "cache")
     assert not (tmp_path / "evil.json").exists()
 

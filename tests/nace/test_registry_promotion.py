@@ -107,16 +107,27 @@ def test_the_life_of_a_champion(models: list[Path], name: str, cache: Path) -> N
     assert "promoted to champion" in told[2].sentence()
 
 
+def test_registering_moves_no_alias(models: list[Path], name: str, cache: Path) -> None:
+    run = tracking.track(models[0], {}, experiment=name)
+    version = registry.register(run, name=name)
+    assert version.uri == f"models:/{name}/{version.version}"
+    assert MlflowClient().get_registered_model(name).aliases == {}
+    assert registry.history(name) == []
+    registry.promote(name, version.version, gold=None, force_reason="first", cache=cache)
+    (other,) = registered(models[2:3], name)
+    assert registry.register(run, name=name) == version
+    assert (champion(name), other) == (version.version, "2")
+
+
 def test_what_is_moved_by_other_means_is_told_and_can_be_taken_back(
     models: list[Path], name: str, cache: Path
 ) -> None:
-    run = tracking.track(models[0], {}, experiment=name)
-    first = registry.register(run, name=name).version
-    (second,) = registered(models[2:3], name)
+    first, second = registered([models[0], models[2]], name)
+    registry.promote(name, first, gold=None, force_reason="first", cache=cache)
     MlflowClient().set_registered_model_alias(name, "champion", second)
     told = registry.history(name)
     assert [(d.kind, d.version, d.previous) for d in told] == [
-        ("register", first, ""),
+        ("force", first, ""),
         ("outside", second, first),
     ]
     assert registry.rollback(name, cache=cache).decision.version == first

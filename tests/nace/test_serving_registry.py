@@ -17,11 +17,12 @@ from starlette.testclient import TestClient
 from autonoe.credentials import session
 from autonoe.credentials.settings import AgentSettings
 from autonoe.waiting import wait_until
-from autonoe_nace import registry, tracking
+from autonoe_nace import tracking
 from autonoe_nace.data import ateco
 from autonoe_nace.serving.app import ServingApp
 from autonoe_nace.serving.settings import ServingSettings
 from autonoe_nace.training import TrainingParams, train
+from nace.registry_parts import as_champion
 from support.platform import Platform
 from support.serving_process import start
 
@@ -52,7 +53,7 @@ def ready(client: TestClient) -> None:
 def test_it_follows_its_alias_and_outlives_the_registry(
     name: str, small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = registry.register(tracking.track(small_model, {}, experiment=name), name=name)
+    first = as_champion(tracking.track(small_model, {}, experiment=name), name)
     options = ServingSettings(first.uri, tmp_path / "state", refresh_s=0.2)
     with TestClient(ServingApp(options).asgi()) as client:
         ready(client)
@@ -69,7 +70,7 @@ def test_it_follows_its_alias_and_outlives_the_registry(
             dim=10, epoch=6, bucket=2_000, calibration_share=0, titles=False, seed=7
         )
         other = train(ateco().subset(range(0, 4_000, 10)), params).save(tmp_path / "other")
-        second = registry.register(tracking.track(other, {}, experiment=name), name=name)
+        second = as_champion(tracking.track(other, {}, experiment=name), name)
         wait_until(
             lambda: model_of(client)["version"] == second.version, timeout_s=120, what="the swap"
         )
@@ -84,7 +85,7 @@ def test_it_follows_its_alias_and_outlives_the_registry(
         cut = tmp_path / "model.bin"
         cut.write_bytes((tmp_path / "third" / "model.bin").read_bytes()[:-100])
         MlflowClient().log_artifact(third_run.run_id, str(cut), "model")
-        registry.register(third_run, name=name)
+        as_champion(third_run, name)
         wait_until(lambda: model_of(client)["stale"], timeout_s=120, what="the refusal")
         assert model_of(client)["version"] == second.version
         MlflowClient().set_registered_model_alias(name, "champion", second.version)
@@ -103,7 +104,7 @@ def test_it_follows_its_alias_and_outlives_the_registry(
 def test_without_registry_and_last_model_it_waits_and_recovers(
     name: str, small_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    version = registry.register(tracking.track(small_model, {}, experiment=name), name=name)
+    version = as_champion(tracking.track(small_model, {}, experiment=name), name)
     alive = os.environ["MLFLOW_TRACKING_URI"]
     monkeypatch.setenv("MLFLOW_TRACKING_URI", DEAD)
     options = ServingSettings(version.uri, tmp_path / "state", refresh_s=0.2)
@@ -122,12 +123,12 @@ def test_without_registry_and_last_model_it_waits_and_recovers(
 def test_an_alias_that_flaps_under_load_loses_no_request(
     name: str, small_model: Path, tmp_path: Path
 ) -> None:
-    first = registry.register(tracking.track(small_model, {}, experiment=name), name=name)
+    first = as_champion(tracking.track(small_model, {}, experiment=name), name)
     params = TrainingParams(
         dim=10, epoch=6, bucket=2_000, calibration_share=0, titles=False, seed=7
     )
     other = train(ateco().subset(range(0, 4_000, 10)), params).save(tmp_path / "other")
-    second = registry.register(tracking.track(other, {}, experiment=name), name=name)
+    second = as_champion(tracking.track(other, {}, experiment=name), name)
     server = start(first.uri, tmp_path / "state", "--workers", "2", "--refresh", "0.2")
     answered: list[str] = []
     lost: list[object] = []

@@ -1,8 +1,10 @@
-"""``autonoe nace models``: check, compare, promote and roll back registered models."""
+"""``autonoe nace models``: register, check, compare, promote and roll back models."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -20,7 +22,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @click.group()
 def models() -> None:
-    """Check, compare, promote and roll back registered models."""
+    """Register, check, compare, promote and roll back models."""
 
 
 def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -61,6 +63,42 @@ _GOLD = _options(
         help="Take only these rows of --gold; != for the others. May be repeated.",
     ),
 )
+
+
+@models.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--name", help="Registered model and experiment; nace-<account> by default.")
+@click.option(
+    "--evaluation",
+    metavar="F",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What `autonoe nace evaluate --json` said of it, for the run's metrics.",
+)
+@_JSON
+def register(folder: Path, name: str | None, evaluation: Path | None, as_json: bool) -> None:
+    """Track the model in FOLDER as a run and make a version of it; no alias moves."""
+    from autonoe_nace import tracking
+    from autonoe_nace.model.manifest import Manifest
+    from autonoe_nace.registry import register as make_version
+
+    manifest = Manifest.read(folder)
+    manifest.check_files(folder)
+    scores = _scores(evaluation, manifest.id) if evaluation else {}
+    run = tracking.track(folder, scores, experiment=name, run_name=manifest.id)
+    version = make_version(run, name=name)
+    if run.reused and evaluation:
+        click.echo(f"{manifest.id} was tracked before; its run keeps its own metrics.", err=True)
+    if as_json:
+        print_json(
+            {
+                **{"name": version.name, "version": version.version, "uri": version.uri},
+                **{"model_id": run.model_id, "sha256": run.model_sha256},
+                **{"run_id": run.run_id, "reused": run.reused},
+            }
+        )
+        return
+    click.echo(f"{manifest.id} is version {version.version} of {version.name}.")
+    click.echo(f"Next: autonoe nace models promote {version.name} {version.version} --gold FILE")
 
 
 @models.command()
@@ -193,6 +231,20 @@ def _limits(given: dict[str, float | None]) -> Any:
     names = {"max_size_mib": "size_mib", "max_latency_ms": "latency_p99_ms"}
     names["max_memory_mib"] = "memory_mib"
     return CheckLimits(**{names[key]: value for key, value in given.items() if value is not None})
+
+
+def _scores(path: Path, model_id: str) -> dict[str, Any]:
+    """Return the figures in ``path`` if they are those of the model ``model_id``."""
+    wanted = "Give what `autonoe nace evaluate --json` wrote about this model."
+    try:
+        scores = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InvalidInputError(f"{path.name} is no JSON.", hint=wanted) from error
+    if not isinstance(scores, dict) or not isinstance(scores.get("levels"), dict):
+        raise InvalidInputError(f"{path.name} holds no evaluation.", hint=wanted)
+    if scores.get("model", model_id) != model_id:
+        raise InvalidInputError(f"{path.name} is about {scores['model']}.", hint=wanted)
+    return scores
 
 
 def _load(uri: str) -> NaceModel:

@@ -42,9 +42,10 @@ class Decision:
     time : str
         ISO 8601, UTC, to the microsecond; empty for a move that somebody made in MLflow itself.
     kind : str
-        ``register`` (moved at registration, nothing compared), ``promote`` (passed the gate),
-        ``force`` (moved for a reason in spite of the gate), ``refuse`` (not moved), ``rollback``,
-        ``outside`` (the alias was found elsewhere than the last decision left it).
+        ``promote`` (passed the gate), ``force`` (moved for a reason in spite of the gate),
+        ``refuse`` (not moved), ``rollback``, ``outside`` (the alias was found elsewhere than the
+        last decision left it), ``register`` (moved at registration, nothing compared: only in
+        histories of an older Autonoe).
     alias : str
         Such as ``champion``.
     version : str

@@ -1,4 +1,4 @@
-"""Make a version of a tracked run's model."""
+"""Make a version of a tracked run's model; only a promotion lets an alias point to it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
 
 from autonoe_nace.model.manifest import MANIFEST_FILE
-from autonoe_nace.registry import decisions
-from autonoe_nace.registry.lock import promotion_lock
-from autonoe_nace.registry.versions import CHAMPION, RegisteredVersion, alias_version
+from autonoe_nace.registry.versions import RegisteredVersion
 from autonoe_nace.tracking import (
     ARTIFACT_PATH,
     ID_TAG,
@@ -26,14 +24,11 @@ from autonoe_nace.tracking import (
 )
 
 
-def register(
-    run: TrackedRun, *, name: str | None = None, alias: str = CHAMPION
-) -> RegisteredVersion:
-    """Make a version of the run's model and let ``alias`` point to it.
+def register(run: TrackedRun, *, name: str | None = None) -> RegisteredVersion:
+    """Make a version of the run's model.
 
-    Registering the same model again (by its id) finds its version and only moves the alias. Where
-    a model in use is replaced, register with ``alias=""`` and let
-    :func:`~autonoe_nace.registry.promote` check and compare it first.
+    Registering the same model again (by its id) finds its version. No alias moves, so no server
+    takes it over: :func:`~autonoe_nace.registry.promote` checks and compares it first.
 
     Parameters
     ----------
@@ -41,8 +36,16 @@ def register(
         From :func:`autonoe_nace.tracking.track`.
     name : str, optional
         Registered model; by default ``nace-<account>``.
-    alias : str
-        Such as ``champion``; empty moves none.
+
+    Returns
+    -------
+    RegisteredVersion
+        Without an alias.
+
+    Raises
+    ------
+    AutonoeError
+        ``forbidden`` when the name is another account's, or ``unavailable``.
     """
     name = name or personal_name()
     client = quiet_client()
@@ -54,20 +57,7 @@ def register(
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
         version = _version_of(client, name, run)
-        if alias:
-            _point(client, name, alias, version)
-    return RegisteredVersion(name, version, run.model_sha256, alias)
-
-
-def _point(client: MlflowClient, name: str, alias: str, version: str) -> None:
-    """Move ``alias`` without comparing anything, and record that nothing was compared."""
-    if alias_version(client, name, alias) == version:
-        return
-    with promotion_lock(client, name, decisions.account()):
-        previous = alias_version(client, name, alias)
-        client.set_registered_model_alias(name, alias, version)
-        decision = decisions.new("register", alias=alias, version=version, previous=previous)
-        decisions.record(client, name, decision)
+    return RegisteredVersion(name, version, run.model_sha256)
 
 
 def _version_of(client: MlflowClient, name: str, run: TrackedRun) -> str:
