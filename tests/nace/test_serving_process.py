@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import statistics
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +14,12 @@ from pathlib import Path
 import pytest
 
 from autonoe.waiting import wait_until
+from support.asking_on import asking_on
+from support.load import busy_factor
 from support.serving_process import TEXT, Server, start
+
+P99_S = 0.1
+"""What 99 of 100 single requests take at most while a batch is coded, on an idle machine."""
 
 
 @pytest.fixture
@@ -58,29 +62,36 @@ def test_a_large_body_is_refused_before_it_is_sent(serve: Callable[..., Server])
     assert server.post(TEXT)[0] == 200
 
 
-def test_batches_do_not_hold_single_requests_back(serve: Callable[..., Server]) -> None:
+SENTENCE = "coltivazione di riso e produzione di pane con vendita al dettaglio "
+LONG = [f"{n} {SENTENCE * 80}"[:5_000] for n in range(150)]
+BATCHES = {
+    "short": {"records": [{"text": f"coltivazione di riso e {n} pani"} for n in range(1_000)]},
+    "long": {"records": [{"text": text} for text in LONG]},
+    "explained": {"records": [{"text": text} for text in LONG[:50]], "explain": True},
+}
+
+
+@pytest.mark.parametrize(("kind", "singles"), [("short", 1_000), ("long", 500), ("explained", 500)])
+def test_batches_do_not_hold_single_requests_back(
+    serve: Callable[..., Server], tmp_path: Path, kind: str, singles: int
+) -> None:
     server = serve()
     server.wait()
-    batch = {"records": [{"text": f"coltivazione di riso e {n} pani"} for n in range(1_000)]}
-    done = threading.Event()
-    codes: list[int] = []
-
-    def send_batches() -> None:
-        while not done.is_set():
-            codes.append(server.post(batch)[0])
-
-    sender = threading.Thread(target=send_batches)
-    sender.start()
+    body = tmp_path / "batch.json"
+    body.write_text(json.dumps(BATCHES[kind]))
+    busy = busy_factor()
     spent = []
-    for _ in range(150):
-        begin = time.perf_counter()
-        assert server.post(TEXT)[0] == 200
-        spent.append(time.perf_counter() - begin)
-    done.set()
-    sender.join()
-    assert set(codes) == {200}
-    # the median is what the design promises; other work of the machine widens the tail
-    assert statistics.median(spent) < 0.1, f"median {statistics.median(spent) * 1000:.0f} ms"
+    with asking_on(server.port, body) as statuses:
+        wait_until(lambda: server.metric("logs_waiting") > 0, timeout_s=30, what="the batch")
+        for _ in range(singles):
+            begin = time.perf_counter()
+            assert server.post(TEXT)[0] == 200
+            spent.append(time.perf_counter() - begin)
+        wait_until(lambda: bool(statuses), timeout_s=120, what="the end of a batch")
+    assert set(statuses) == {200}
+    p99 = statistics.quantiles(spent, n=100)[98]
+    limit_s = P99_S * max(busy, busy_factor())
+    assert p99 < limit_s, f"{p99 * 1000:.0f} ms, and no more than {limit_s * 1000:.0f} are allowed"
 
 
 def test_sigterm_writes_the_logs_and_ends_cleanly(serve: Callable[..., Server]) -> None:

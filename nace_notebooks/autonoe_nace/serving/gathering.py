@@ -8,7 +8,7 @@ one lot, be it one request or thirty.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from autonoe.errors import AutonoeError, InvalidInputError
@@ -29,12 +29,13 @@ class Gathering:
 
     Parameters
     ----------
-    most : int
-        Texts that one lot holds: others get their turn between two lots.
+    most, most_chars : int
+        Texts that one lot holds, and characters: others get their turn between two lots.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, most_chars: int) -> None:
         self._most = most
+        self._most_chars = most_chars
         self._lots: dict[Hashable, tuple[Predict, list[_Waiting]]] = {}
 
     def ask(
@@ -63,13 +64,32 @@ class Gathering:
 
     def _code(self, how: Hashable) -> None:
         predict, waiting = self._lots.pop(how)
-        start = count = 0
-        for end, one in enumerate(waiting):
-            if count + len(one.texts) > self._most and end > start:
-                _answer(predict, waiting[start:end])
-                start, count = end, 0
+        end = count = chars = 0
+        for one in waiting:
             count += len(one.texts)
-        _answer(predict, waiting[start:])
+            chars += sum(map(len, one.texts))
+            if end and (count > self._most or chars > self._most_chars):
+                # whatever else the event loop has to do comes first
+                self._lots[how] = (predict, waiting[end:])
+                asyncio.get_running_loop().call_soon(self._code, how)
+                break
+            end += 1
+        _answer(predict, waiting[:end])
+
+
+def chunks(texts: Sequence[str], most: int, most_chars: int) -> Iterator[tuple[int, int]]:
+    """Yield where each chunk of ``texts`` starts and ends.
+
+    A chunk holds ``most`` texts and ``most_chars`` characters at most, one text at least.
+    """
+    start = chars = 0
+    for place, text in enumerate(texts):
+        chars += len(text)
+        if place > start and (place - start == most or chars > most_chars):
+            yield start, place
+            start, chars = place, len(text)
+    if start < len(texts):
+        yield start, len(texts)
 
 
 def _answer(predict: Predict, waiting: Sequence[_Waiting]) -> None:

@@ -14,16 +14,27 @@ from autonoe_nace.logs.record import LogRecord
 from autonoe_nace.logs.writer import PredictionLog
 from autonoe_nace.model import Prediction
 from autonoe_nace.serving.explaining import explain
-from autonoe_nace.serving.gathering import Gathering
+from autonoe_nace.serving.gathering import Gathering, chunks
 from autonoe_nace.serving.metrics import ServingMetrics
 from autonoe_nace.serving.parsing import text_error
-from autonoe_nace.serving.schema import NO_USABLE_WORD, CandidateOut, ErrorOut, ResultOut
+from autonoe_nace.serving.schema import (
+    NO_USABLE_WORD,
+    CandidateOut,
+    ErrorOut,
+    ExplanationOut,
+    ResultOut,
+)
 from autonoe_nace.serving.settings import ServingSettings
 from autonoe_nace.serving.source import ServedModel
 
 CHUNK_RECORDS = 64
 """About 6 ms of work, after which another request gets its turn."""
+CHUNK_CHARS = 8_000
+"""As much work in long texts; a chunk holds one record at least."""
 CHUNK_EXPLAINED = 2
+_ROUNDS = 5
+"""Rounds of the event loop between two chunks: to accept, read, start, code and answer takes each
+one, and a request that came meanwhile should not wait for a chunk at every step."""
 TOGETHER_RECORDS = 8
 """A request with more is a batch of its own; smaller ones that come at once are put together."""
 
@@ -69,12 +80,14 @@ class Predictor:
         self.metrics = metrics
         # batches take turns by chunk; between two chunks all waiting single requests are answered
         self._turn = asyncio.Lock()
-        self._gathering = Gathering(CHUNK_RECORDS)
+        self._explaining = asyncio.Lock()
+        self._gathering = Gathering(CHUNK_RECORDS, CHUNK_CHARS)
 
     async def answer(self, work: Work) -> list[ResultOut]:
         """Return one result per record, in order."""
         count = len(work.texts)
-        if count <= TOGETHER_RECORDS and not work.explain:
+        chars = sum(map(len, work.texts))
+        if count <= TOGETHER_RECORDS and chars <= CHUNK_CHARS and not work.explain:
             part = self._part(work, 0, count)
             if part.texts:
                 how = (id(work.served.model), work.top_k, work.level, work.set_coverage)
@@ -82,16 +95,43 @@ class Predictor:
                 found = await self._gathering.ask(how, predict, part.texts, part.features)
                 return self._finish(work, part, found)
             return self._finish(work, part, [])
-        size = CHUNK_EXPLAINED if work.explain else CHUNK_RECORDS
+        most = CHUNK_EXPLAINED if work.explain else CHUNK_RECORDS
         results: list[ResultOut] = []
-        for start in range(0, count, size):
+        for start, end in chunks(work.texts, most, CHUNK_CHARS):
             # on this very thread: another one would make all others wait for the interpreter
             async with self._turn:
-                part = self._part(work, start, min(start + size, count))
+                part = self._part(work, start, end)
                 found = self._predict(work, part.texts, part.features)
-                results += self._finish(work, part, found)
-                await asyncio.sleep(0)
+                if not work.explain:
+                    results += self._finish(work, part, found)
+                for _ in range(_ROUNDS):
+                    await asyncio.sleep(0)
+            if work.explain:
+                results += self._finish(work, part, found, await self._explain(work, part, found))
         return results
+
+    async def _explain(
+        self, work: Work, part: _Part, predictions: Sequence[Prediction]
+    ) -> list[ExplanationOut | None]:
+        """Return why each record has its code; None for one that has none.
+
+        A long text takes 40 ms, and the first explanation of a model that keeps training texts
+        takes seconds. None of it can be cut into pieces, so a thread does it, and the interpreter
+        goes back and forth between the two.
+        """
+        model = work.served.model
+
+        def explained() -> list[ExplanationOut | None]:
+            return [
+                explain(model, text, features) if prediction.candidates else None
+                for text, features, prediction in zip(
+                    part.texts, part.features, predictions, strict=True
+                )
+            ]
+
+        # what an explainer remembers is not made for two threads
+        async with self._explaining:
+            return await asyncio.to_thread(explained)
 
     def _part(self, work: Work, start: int, end: int) -> _Part:
         errors = [
@@ -108,13 +148,16 @@ class Predictor:
         )
 
     def _finish(
-        self, work: Work, part: _Part, predictions: Sequence[Prediction]
+        self,
+        work: Work,
+        part: _Part,
+        predictions: Sequence[Prediction],
+        explanations: Sequence[ExplanationOut | None] = (),
     ) -> list[ResultOut]:
         results = [ResultOut(error=error) for error in part.errors]
-        for place, text, features, prediction in zip(
-            part.good, part.texts, part.features, predictions, strict=True
-        ):
-            results[place - part.start] = self._result(work, text, features, prediction)
+        given = explanations or [None] * len(predictions)
+        for place, prediction, explanation in zip(part.good, predictions, given, strict=True):
+            results[place - part.start] = self._result(work, prediction, explanation)
         self._log(work, part.start, results)
         self._count(results)
         return results
@@ -134,7 +177,7 @@ class Predictor:
         )
 
     def _result(
-        self, work: Work, text: str, features: Mapping[str, str], prediction: Prediction
+        self, work: Work, prediction: Prediction, explanation: ExplanationOut | None
     ) -> ResultOut:
         if not prediction.candidates:
             return ResultOut(error=NO_USABLE_WORD)
@@ -151,7 +194,7 @@ class Predictor:
             stage=prediction.stage,
             fallback=cast("CandidateOut | None", prediction.fallback),
             conformal_set=prediction.conformal,
-            explanation=explain(work.served.model, text, features) if work.explain else None,
+            explanation=explanation,
         )
 
     def _count(self, results: Sequence[ResultOut]) -> None:
