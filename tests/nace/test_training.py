@@ -284,7 +284,9 @@ def test_calibration_uses_no_text_twice(
     held: list[list[tuple[str, str]]] = []
     real_of = Round.of.__func__
     monkeypatch.setattr(
-        Round, "of", classmethod(lambda c, e, h, s: (held.append(list(s)), real_of(c, e, h, s))[1])
+        Round,
+        "of",
+        classmethod(lambda c, e, h, s, *a: (held.append(list(s)), real_of(c, e, h, s, *a))[1]),
     )
     for name in ("choose_weights", "judge"):
         monkeypatch.setattr(
