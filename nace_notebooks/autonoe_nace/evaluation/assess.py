@@ -20,6 +20,7 @@ from autonoe_nace.evaluation.counts import add_level, add_steps
 from autonoe_nace.evaluation.curves import reliability, risk_coverage
 from autonoe_nace.evaluation.evaluate import effective_size
 from autonoe_nace.evaluation.outcomes import TOP, LevelOutcomes, Outcomes, observe
+from autonoe_nace.evaluation.sets import set_figures
 from autonoe_nace.lookup import LookupIndex
 from autonoe_nace.model import NaceModel
 from autonoe_nace.nomenclature import Nomenclature
@@ -41,6 +42,8 @@ class Options:
         What coding costs, for the recommended threshold.
     lookup : LookupIndex or None
         A rules engine to show beside the model; the one that travels with the model by default.
+    coverage : float
+        Of the conformal sets that are judged, in (0, 1).
     """
 
     weights: Sequence[float] | None = None
@@ -50,6 +53,7 @@ class Options:
     seed: int = 1
     costs: Costs = field(default_factory=Costs)
     lookup: LookupIndex | None = None
+    coverage: float = 0.9
 
 
 def assess(model: NaceModel, data: Dataset, options: Options | None = None) -> dict[str, Any]:
@@ -71,8 +75,9 @@ def assess(model: NaceModel, data: Dataset, options: Options | None = None) -> d
         ``top1`` to ``top5``, ``macro_precision``, ``macro_recall``, ``macro_f1``, ``brier``,
         ``ece``, ``reliability``, ``classes``, ``confusion``) and, at the finest level,
         ``risk_coverage`` and ``threshold`` (``overall``, ``sections``, ``costs``); ``lookup``: what
-        the rules engine does with the same texts, None without one. An estimate is ``{"value",
-        "low", "high"}`` with its 95 % interval.
+        the rules engine does with the same texts, None without one; ``sets``: coverage and size of
+        the conformal sets, as :func:`~autonoe_nace.evaluation.sets.set_figures` tells. An estimate
+        is ``{"value", "low", "high"}`` with its 95 % interval.
 
     Raises
     ------
@@ -82,7 +87,7 @@ def assess(model: NaceModel, data: Dataset, options: Options | None = None) -> d
     options = options or Options()
     if options.lookup is None:
         options = replace(options, lookup=getattr(model, "lookup", None))
-    found = observe(model, data, weights=options.weights)
+    found = observe(model, data, weights=options.weights, coverage=options.coverage)
     return judge(found, model.nomenclature, data, options)
 
 
@@ -131,6 +136,7 @@ def judge(found: Outcomes, tree: Nomenclature, data: Dataset, options: Options) 
         "lookup": lookup_figures(options.lookup, data, found.weights, draws)
         if options.lookup
         else None,
+        "sets": set_figures(found, tree, draws),
         "report": data.report.to_dict(),
     }
 

@@ -90,6 +90,13 @@ _NAMES = ("weight_column", "group_column", "stratum_column", "replicates", "seed
 @_judging
 @_LOOKUP
 @click.option(
+    "--coverage",
+    default=0.9,
+    show_default=True,
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Of the conformal sets that are judged.",
+)
+@click.option(
     "--report",
     "report_file",
     metavar="FILE",
@@ -103,6 +110,7 @@ def evaluate(
     columns: Columns,
     chosen: dict[str, Any],
     lookup_file: str | None,
+    coverage: float,
     report_file: Path | None,
     as_json: bool,
 ) -> None:
@@ -112,6 +120,7 @@ def evaluate(
     from autonoe_nace.lookup import LookupIndex
 
     loaded, labelled, options = _loaded(model, data, columns, chosen)
+    options = replace(options, coverage=coverage)
     if lookup_file is not None:
         options = replace(options, lookup=LookupIndex.load(lookup_file))
     result = assess(loaded, labelled, options)
@@ -132,6 +141,11 @@ def evaluate(
         click.echo(
             f"look-up by rules: {lookup['auto_rate']['value']:.1%} coded, "
             f"{_share(lookup['accuracy'])} of those rightly"
+        )
+    if sets := result["sets"]:
+        click.echo(
+            f"sets of {sets['wanted']:.0%}: {_span(sets['coverage'])} hold the right code, "
+            f"with {_span(sets['size'], 1)} codes on average"
         )
     _say_threshold(result["threshold"])
 

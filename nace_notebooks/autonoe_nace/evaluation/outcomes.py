@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from autonoe.errors import InvalidInputError
 from autonoe_nace.data import Dataset
+from autonoe_nace.evaluation.sets import SetBook, SetOutcomes
 from autonoe_nace.model import NaceModel
 from autonoe_nace.model.nace_model import best
 
@@ -88,12 +89,16 @@ class Outcomes:
         Positive; ones unless the texts are a sample with unequal inclusion probabilities.
     levels : dict of int to LevelOutcomes
         From the broadest level to that of the model; levels without a text are missing.
+    sets : SetOutcomes or None
+        The conformal sets of the texts of the finest level, if they were asked for and it is the
+        model's own.
     """
 
     model: str
     n: int
     weights: Floats
     levels: dict[int, LevelOutcomes]
+    sets: SetOutcomes | None = None
 
     @property
     def finest(self) -> LevelOutcomes:
@@ -106,6 +111,7 @@ def observe(
     data: Dataset,
     *,
     weights: Sequence[float] | None = None,
+    coverage: float | None = None,
 ) -> Outcomes:
     """Let ``model`` answer all texts of ``data`` and keep what evaluation needs of it.
 
@@ -122,6 +128,8 @@ def observe(
         Labelled texts that it did not learn from.
     weights : sequence of float, optional
         One per text: the inverse of its inclusion probability. All the same when left out.
+    coverage : float, optional
+        In (0, 1): keep the conformal sets with this coverage too, where the model knows them.
 
     Raises
     ------
@@ -136,11 +144,14 @@ def observe(
     levels = [n for n in model.nomenclature.levels if n <= model.manifest.level]
     truth = {n: [ancestor(code, n) if code else None for code in parsed] for n in levels}
     features = data.feature_rows() if data.features else None
+    sets = SetBook.of(model, coverage)
     books = {level: _Book(level) for level in levels if any(truth[level])}
     for start in range(0, len(data), _BLOCK):
         part = slice(start, start + _BLOCK)
         texts, beside = data.texts[part], features[part] if features else None
         probabilities, _ = model.decided(model.prepare.all(texts, beside), texts, beside)
+        if sets is not None:
+            sets.add(truth[model.manifest.level][part], probabilities)
         for level, book in books.items():
             codes, rolled = model.roll_up(probabilities, level)
             book.add(start, truth[level][part], codes, np.asarray(rolled), weight[part])
@@ -154,6 +165,7 @@ def observe(
         n=len(data),
         weights=weight,
         levels={level: book.close() for level, book in books.items()},
+        sets=sets.close() if sets is not None else None,
     )
 
 
