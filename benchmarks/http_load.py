@@ -9,12 +9,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
-import psutil
-
-from benchmarks.processes import family
+from benchmarks.processes import processor_ns, spent_s
 
 
 @dataclass(frozen=True)
@@ -31,12 +28,16 @@ class Load:
         Processor time of the server's processes.
     latencies_s : tuple of float
         Sorted; in an open loop from when a request was due, not from when it could be sent.
+    lags_s : tuple of float
+        Sorted; by how much the client itself was late with the requests for which a connection
+        was free in time. What is in it is in the latencies too, and is not the server's doing.
     """
 
     requests: int
     seconds: float
     cpu_s: float
     latencies_s: tuple[float, ...]
+    lags_s: tuple[float, ...] = ()
 
     @property
     def cpu_ms(self) -> float:
@@ -45,8 +46,15 @@ class Load:
 
     def quantile_ms(self, share: float) -> float:
         """Return a quantile of the latency in milliseconds."""
-        place = min(len(self.latencies_s) - 1, int(share * len(self.latencies_s)))
-        return self.latencies_s[place] * 1000
+        return _quantile(self.latencies_s, share) * 1000
+
+    def lag_ms(self, share: float) -> float:
+        """Return a quantile of the client's own lag in milliseconds; 0 where none was measured."""
+        return _quantile(self.lags_s, share) * 1000
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
 def post(path: str, body: bytes, headers: Sequence[str] = ()) -> bytes:
@@ -54,16 +62,6 @@ def post(path: str, body: bytes, headers: Sequence[str] = ()) -> bytes:
     lines = [f"POST {path} HTTP/1.1", "Host: bench", "Content-Type: application/json"]
     lines += [*headers, f"Content-Length: {len(body)}", "", ""]
     return "\r\n".join(lines).encode() + body
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return the processor time that a process and its descendants took so far."""
-    total = 0.0
-    for one in family(pid):
-        with suppress(psutil.NoSuchProcess):
-            spent = psutil.Process(one).cpu_times()
-            total += spent.user + spent.system
-    return total
 
 
 def closed_loop(
@@ -93,7 +91,8 @@ async def _measured(
 ) -> Load:
     clients = [await _Client.connect(port) for _ in range(connections)]
     latencies: list[float] = []
-    begun_cpu, begun = cpu_seconds(pid), time.perf_counter()
+    lags: list[float] = []
+    begun_cpu, begun = processor_ns(pid), time.perf_counter()
     numbers = iter(range(count))
 
     async def work(client: _Client) -> None:
@@ -101,15 +100,16 @@ async def _measured(
             due = begun + number / rate if rate else time.perf_counter()
             if rate and (wait := due - time.perf_counter()) > 0:
                 await asyncio.sleep(wait)
+                lags.append(time.perf_counter() - due)
             await client.ask(requests[number % len(requests)])
             latencies.append(time.perf_counter() - due)
 
     await asyncio.gather(*map(work, clients))
     seconds = time.perf_counter() - begun
-    cpu_s = cpu_seconds(pid) - begun_cpu
+    cpu_s = spent_s(begun_cpu, processor_ns(pid))
     for client in clients:
         client.close()
-    return Load(count, seconds, cpu_s, tuple(sorted(latencies)))
+    return Load(count, seconds, cpu_s, tuple(sorted(latencies)), tuple(sorted(lags)))
 
 
 class _Client:
