@@ -11,7 +11,7 @@ from sklearn.metrics import precision_recall_fscore_support
 
 from autonoe.errors import InvalidInputError
 from autonoe_nace.data import DataReport, Dataset
-from autonoe_nace.evaluation import Costs, Options, judge
+from autonoe_nace.evaluation import Costs, Options, calibration_error, judge
 from autonoe_nace.evaluation.costs import FEWEST
 from autonoe_nace.evaluation.outcomes import LevelOutcomes, Outcomes, check_weights
 from autonoe_nace.nomenclature import Nomenclature, load_nomenclature
@@ -88,8 +88,45 @@ def test_figures_of_each_code_are_those_of_scikit_learn(tree: Nomenclature) -> N
     for j, name in enumerate(("precision", "recall", "f1")):
         assert row[f"macro_{name}"]["value"] == pytest.approx(macro[j])
     assert row["top1"]["value"] == pytest.approx(np.mean(level.right))
-    assert row["top5"]["value"] == pytest.approx(np.mean(level.rank < 5))
     assert row["brier"]["value"] == pytest.approx(level.brier.mean())
+
+
+def test_the_right_code_among_the_first_five_is_counted_by_place(tree: Nomenclature) -> None:
+    found, data = made_up(tree, 900, 25, seed=4)
+    level = found.finest
+    shuffled = np.random.default_rng(9).permuted(level.top, axis=1)
+    found = replace(found, levels={4: replace(level, top=shuffled)})
+    row = judge(found, tree, data, Options(replicates=20))["levels"]["4"]
+    lists = [list(codes) for codes in shuffled]
+    shares = []
+    for k in range(1, 6):
+        among = [true in codes[:k] for true, codes in zip(level.truth, lists, strict=True)]
+        shares.append(sum(among) / len(among))
+        assert row[f"top{k}"]["value"] == pytest.approx(shares[-1])
+    assert shares == sorted(set(shares)), "each further code finds some"
+
+
+def test_calibration_is_counted_bin_by_bin(tree: Nomenclature) -> None:
+    found, data = made_up(tree, 1_200, 20, seed=5)
+    level = found.finest
+    unsure = replace(level, probability=np.append(level.probability[:-2] ** 2, [1.0, 0.2]))
+    found = replace(found, levels={4: unsure})
+    row = judge(found, tree, data, Options(replicates=20))["levels"]["4"]
+    given, right = unsure.probability, unsure.right
+    expected = calibration_error(given.tolist(), right.tolist())
+    assert expected > 0.05, "squared probabilities are too small"
+    assert row["ece"]["value"] == pytest.approx(expected)
+    edges = [i / 15 for i in range(16)]
+    counts, _ = np.histogram(given, bins=edges)
+    sums, _ = np.histogram(given, bins=edges, weights=given)
+    hits, _ = np.histogram(given, bins=edges, weights=right.astype(float))
+    filled = np.flatnonzero(counts)
+    assert [b["n"] for b in row["reliability"]] == counts[filled].tolist()
+    for i, found_bin in zip(filled, row["reliability"], strict=True):
+        assert (found_bin["from"], found_bin["to"]) == pytest.approx((edges[i], edges[i + 1]))
+        assert found_bin["probability"] == pytest.approx(sums[i] / counts[i])
+        assert found_bin["accuracy"]["value"] == pytest.approx(hits[i] / counts[i])
+    assert sum(abs(hits - sums)) / len(given) == pytest.approx(expected)
 
 
 def test_weights_count_as_copies_do(tree: Nomenclature) -> None:
@@ -186,6 +223,40 @@ def test_sections_get_their_own_threshold_where_they_have_texts(tree: Nomenclatu
             assert row["threshold"]["low"] <= row["threshold"]["value"] <= row["threshold"]["high"]
         else:
             assert row["threshold"]["value"] == document["overall"]["threshold"]["value"]
+
+
+def test_the_threshold_of_a_section_is_the_cheapest_for_its_answers(tree: Nomenclature) -> None:
+    found, data = made_up(tree, 3_000, 300, seed=2)
+    level = found.finest
+    section = np.array([tree.ancestor(level.codes[i], 1) for i in level.first])
+    # One section where mistakes are frequent among the sure, or one threshold would do for all.
+    sure = np.where(section == "C", level.confidence**0.25, level.confidence)
+    found = replace(found, levels={4: replace(level, confidence=sure)})
+    costs = Costs(minutes_per_review=2, hourly_wage=30, wrong_code=4)
+    rows = judge(found, tree, data, Options(costs=costs, replicates=30))["threshold"]["sections"]
+    own = {row["section"]: row for row in rows if row["own"]}
+    assert len({row["threshold"]["value"] for row in own.values()}) > 1
+    for name, row in own.items():
+        mine = section == name
+        right, confidence = level.right[mine], sure[mine]
+        cost = {
+            t / 100: float(
+                (~right & (confidence >= t / 100)).sum() * 4 + (confidence < t / 100).sum() * 1.0
+            )
+            for t in range(101)
+        }
+        least = min(cost.values())
+        cheapest = max(t for t, value in cost.items() if value == pytest.approx(least))
+        auto = confidence >= cheapest
+        assert row["n"] == mine.sum()
+        assert row["threshold"]["value"] == pytest.approx(cheapest)
+        assert row["cost_per_1000"]["value"] == pytest.approx(1_000 * least / mine.sum())
+        assert row["coverage"]["value"] == pytest.approx(auto.mean())
+        assert row["accuracy"]["value"] == pytest.approx(right[auto].mean())
+    for row in (row for row in rows if not row["own"]):
+        mine = section == row["section"]
+        auto = sure[mine] >= row["threshold"]["value"]
+        assert row["coverage"]["value"] == pytest.approx(auto.mean())
 
 
 def test_risk_and_coverage_are_those_of_the_texts(tree: Nomenclature) -> None:

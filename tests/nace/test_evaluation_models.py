@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,28 @@ def test_the_full_document_agrees_with_the_short_one(model: NaceModel, data: Dat
         assert sum(cells["given"] for cells in found["classes"]) == found["n"]
         assert sum(cells["expected"] for cells in found["classes"]) <= found["n"] + 1e-3
     json.dumps(full, allow_nan=False)
+
+
+def test_counts_of_sections_are_those_of_the_answers(better: NaceModel) -> None:
+    data = ateco().subset(range(2, 4_000, 10))
+    rows = assess(better, data, Options(replicates=50))["levels"]["1"]["classes"]
+    section = better.nomenclature.ancestor
+    true = Counter(section(code, 1) for code in data.codes)
+    answers = better.predict(data.texts, 100, level=1)
+    given = Counter(answer.candidates[0].code for answer in answers)
+    expected = Counter[str]()
+    for answer in answers:
+        expected.update({c.code: c.probability for c in answer.candidates})
+    assert {row["code"] for row in rows} == set(true) | set(given)
+    for row in rows:
+        code = row["code"]
+        assert (row["true"], row["given"], row["n"]) == (true[code], given[code], true[code])
+        assert row["bias"]["value"] == given[code] - true[code]
+        assert row["expected"] == pytest.approx(expected[code], rel=1e-4)
+        if true[code]:
+            share = (given[code] - true[code]) / true[code]
+            assert row["relative_bias"]["value"] == pytest.approx(share)
+    assert any(row["bias"]["value"] for row in rows)
 
 
 def test_the_brier_score_is_that_of_the_probabilities(model: NaceModel, data: Dataset) -> None:
