@@ -89,9 +89,7 @@ def run(plan: Plan, backend: LocalBackend, step: Step) -> dict[str, Any]:
         tracked = tracking.track(folder, scores, experiment=name)
         note["note"] = f"run {tracked.run_id[:8]}{' (tracked before)' if tracked.reused else ''}"
     with step("Register as champion") as note:
-        version = registry.register(tracked, name=name)
-        registry.promote(name, version.version, gold=None, force_reason=_REASON)
-        uri = f"models:/{name}@{registry.CHAMPION}"
+        version, uri = _champion(tracked, name)
         note["note"] = f"{uri}, version {version.version}"
     with step("Deploy behind REST") as note:
         request = DeploymentRequest(DEPLOYMENT, uri, plan.threshold)
@@ -169,6 +167,13 @@ def _model(data: Dataset, plan: Plan) -> tuple[NaceModel, Path, bool]:
     model = train(data, params)
     model.save(folder)
     return model, folder, False
+
+
+def _champion(tracked: tracking.TrackedRun, name: str) -> tuple[registry.RegisteredVersion, str]:
+    """Register the model and check and promote it; return its version and the alias's address."""
+    version = registry.register(tracked, name=name)
+    registry.promote(name, version.version, gold=None, force_reason=_REASON)
+    return version, f"models:/{name}@{registry.CHAMPION}"
 
 
 def _wait_for_version(api: Deployment, sha256: str) -> None:

@@ -25,7 +25,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("models")
     return [
         train_model(folder / "poor", rows=range(0, 4_000, 10), epoch=5),
-        train_model(folder / "good", rows=range(0, 8_000, 5), epoch=15),
+        train_model(folder / "good", rows=range(0, 8_000, 4), epoch=15),
     ]
 
 

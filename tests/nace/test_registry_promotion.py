@@ -19,7 +19,10 @@ from mlflow.exceptions import MlflowException
 
 from autonoe.errors import AutonoeError, ConflictError, InvalidInputError
 from autonoe_nace import registry, tracking
+from autonoe_nace.data import read_table
+from autonoe_nace.nomenclature import load_nomenclature
 from autonoe_nace.registry import lock
+from autonoe_nace.training import TrainingParams, train
 from nace.registry_parts import gold, mlflow, registered, train_model
 
 __all__ = ["mlflow"]
@@ -32,7 +35,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [
         train_model(folder / "poor", rows=range(0, 4_000, 10), epoch=5),
         train_model(folder / "fair", rows=range(0, 4_000, 10), epoch=25),
-        train_model(folder / "good", rows=range(0, 8_000, 5), epoch=15),
+        train_model(folder / "good", rows=range(0, 8_000, 4), epoch=15),
         train_model(folder / "bad", rows=range(0, 4_000, 10), epoch=5, seed=9),
     ]
 
@@ -133,6 +136,33 @@ def test_what_is_moved_by_other_means_is_told_and_can_be_taken_back(
     assert registry.rollback(name, cache=cache).decision.version == first
 
 
+def test_no_reason_lets_a_model_of_another_nomenclature_in(
+    models: list[Path], name: str, cache: Path, tmp_path: Path
+) -> None:
+    lines = "growing of rice,01.12\nbrewing of beer,11.05\nbakery,10.71\n" * 8
+    (tmp_path / "texts.csv").write_text(f"text,code\n{lines}")
+    other = load_nomenclature("nace-rev2")
+    data = read_table(
+        str(tmp_path / "texts.csv"), nomenclature=other, text_column="text", code_column="code"
+    )
+    params = TrainingParams(dim=10, epoch=5, bucket=2_000, calibration_share=0, titles=False)
+    foreign = train(data, params, other).save(tmp_path / "foreign")
+    first, second = registered([models[0], foreign], name)
+    registry.promote(name, first, gold=None, force_reason="first", cache=cache)
+    for texts in (None, gold()):
+        with pytest.raises(AutonoeError, match="codes to nace-rev2") as refused:
+            registry.promote(name, second, gold=texts, force_reason="I insist", cache=cache)
+        assert refused.value.code == "check_failed"
+        assert "name of its own" in refused.value.hint
+    assert champion(name) == first
+    assert [d.kind for d in registry.history(name)] == ["force", "refuse", "refuse"]
+    # under a name of its own it is as good as any first model
+    (alone,) = registered([foreign], f"{name}-rev2")
+    assert registry.promote(
+        f"{name}-rev2", alone, gold=None, force_reason="the first of its kind", cache=cache
+    ).moved
+
+
 def test_two_promotions_at_once_are_judged_one_after_the_other(
     models: list[Path], name: str, cache: Path
 ) -> None:
@@ -169,7 +199,10 @@ from pathlib import Path
 from mlflow import MlflowClient
 from nace.registry_parts import gold
 from autonoe_nace import registry
+from autonoe_nace.data import read_table
+from autonoe_nace.nomenclature import load_nomenclature
 from autonoe_nace.registry import lock
+from autonoe_nace.training import TrainingParams, train
 
 name, version, cache, when = sys.argv[1:]
 lock.LEASE_S = 2.0

@@ -114,7 +114,7 @@ def wait_for(port: int, version: str, *, stale: bool = False) -> None:
 def test_no_request_is_lost_while_the_alias_moves(mlflow: str, tmp_path: Path) -> None:
     name = f"swap-{uuid.uuid4().hex[:8]}"
     poor = train_model(tmp_path / "poor", rows=range(0, 4_000, 10), epoch=5)
-    good = train_model(tmp_path / "good", rows=range(0, 8_000, 5), epoch=15)
+    good = train_model(tmp_path / "good", rows=range(0, 8_000, 4), epoch=15)
     bad = train_model(tmp_path / "bad", rows=range(1, 4_000, 10), epoch=5)
     one, two = registered([poor, good], name)
     cache = tmp_path / "cache"

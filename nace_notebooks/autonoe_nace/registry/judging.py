@@ -12,10 +12,20 @@ from mlflow import MlflowClient
 from autonoe.errors import AutonoeError, ConflictError, InvalidInputError
 from autonoe_nace.data import Dataset
 from autonoe_nace.model import NaceModel
+from autonoe_nace.model.manifest import Manifest
 from autonoe_nace.registry import decisions
-from autonoe_nace.registry.checks import CheckLimits, CheckReport, check_and_fetch
+from autonoe_nace.registry.checks import (
+    CheckLimits,
+    CheckReport,
+    check_and_fetch,
+    default_cache,
+)
 from autonoe_nace.registry.decisions import Decision
+from autonoe_nace.registry.fetching import fetch
 from autonoe_nace.registry.gating import GateReport, gate
+
+_UNREADABLE = {"model_damaged", "model_missing", "model_format", "not_found", "invalid_input"}
+"""Errors of a champion that cannot be had whole: it says nothing about what it codes to."""
 
 
 @dataclass
@@ -55,6 +65,8 @@ class Judge:
                 hint="The alias was not moved. Register a whole model, or widen the limits.",
                 code="check_failed",
             )
+        if champion:
+            self._check_nomenclature(champion)
         if self.gold is not None:
             self.gate = self._compare(champion, self.gold)
         passed = self.gate is not None and self.gate.passed
@@ -74,6 +86,29 @@ class Judge:
             run_id=self.run_id,
         )
         return decision, self._report()
+
+    def _check_nomenclature(self, champion: str) -> None:
+        """Refuse a version that codes to another nomenclature: no reason can force that.
+
+        Whoever follows the alias would get codes of another meaning from one answer to the next.
+        """
+        try:
+            folder, _ = fetch(f"models:/{self.name}/{champion}", self.cache or default_cache())
+            theirs = Manifest.read(folder).nomenclature
+        except AutonoeError as error:
+            if error.code not in _UNREADABLE:
+                raise
+            return
+        mine = Manifest.read(self.folder).nomenclature
+        if mine != theirs:
+            raise AutonoeError(
+                self._refusal(
+                    champion,
+                    f"It codes to {mine}, and the champion, version {champion}, to {theirs}.",
+                ),
+                hint="The alias was not moved. Register it under a name of its own.",
+                code="check_failed",
+            )
 
     def _compare(self, champion: str, gold: Dataset) -> GateReport | None:
         challenger = NaceModel.load(self.folder, check=False)  # its check was a moment ago

@@ -84,8 +84,8 @@ def promote(
     gold : Dataset or None
         Labelled texts that no model learned from. None only with ``force_reason``.
     force_reason : str, optional
-        Why the version shall have the alias even if the gate stays closed; recorded. The checks of
-        the artefact cannot be forced.
+        Why the version shall have the alias even if the gate stays closed; recorded. Neither the
+        checks of the artefact nor another nomenclature than the champion's can be forced.
     alias : str
         The alias that servers follow.
     weights : sequence of float, optional
