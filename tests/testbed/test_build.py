@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from autonoe.waiting import wait_until
-from testbed import build, components, node_images, ociarchive, toolchain, versions
+from testbed import build, components, host, node_images, ociarchive, toolchain, versions
 from testbed.errors import TestbedError
 from testbed.places import REPOSITORY, Node, cache
 from testbed.versions import Part
@@ -164,3 +164,17 @@ def test_with_a_cluster_of_ones_own_nothing_is_built(tmp_path: Path) -> None:
     assert answer.stdout.strip() == str(tmp_path / "mine")
     assert "nothing is built" in answer.stderr
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_cable_that_the_kernel_takes_first_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    node, run = Node(number=250), host.run
+    host.run("ip", "link", "add", node.outer_link, "type", "dummy")
+
+    def too_late(*command: str) -> str:
+        run(*command)
+        return run(*command)  # what a node's end does between our look and our command
+
+    monkeypatch.setattr(host, "run", too_late)
+    host.disconnect(node)
+    assert not Path(f"/sys/class/net/{node.outer_link}").exists()
+    host.disconnect(node)
