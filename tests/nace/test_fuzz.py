@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from schemathesis import checks
 from schemathesis.schemas import APIOperation
 from starlette.testclient import TestClient
-from starlette.types import Receive, Scope, Send
 
-from autonoe_nace.serving.app import ServingApp
 from autonoe_nace.serving.routes import ROUTES
 from autonoe_nace.serving.settings import ServingSettings
+from support.described import described
 from support.serving import BATCH, FORM, TEXT, running
 
 _QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
@@ -35,32 +34,16 @@ def client(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> TestC
 
 
 @pytest.fixture(scope="module")
-def described(
+def operations(
     small_model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, APIOperation]:
-    """Return the operations of the API as its description shows them, by name."""
-    app = ServingApp(ServingSettings(str(small_model), tmp_path_factory.mktemp("described")))
-    app.holder.load()
-    asgi = app.asgi()
-
-    async def always_up(scope: Scope, receive: Receive, send: Send) -> None:
-        # schemathesis begins and ends the application with each request; this one lives on
-        if scope["type"] == "lifespan":
-            for step in ("startup", "shutdown"):
-                await receive()
-                await send({"type": f"lifespan.{step}.complete"})
-            return
-        await asgi(scope, receive, send)
-
-    schema = schemathesis.openapi.from_asgi("/openapi.json", always_up)
-    found = [result.ok() for result in schema.get_all_operations()]
-    return {operation.definition.raw["operationId"]: operation for operation in found}
+    return described(ServingSettings(str(small_model), tmp_path_factory.mktemp("described")))
 
 
 @pytest.mark.parametrize("name", [route.name for route in ROUTES])
-def test_every_answer_is_as_described(described: dict[str, APIOperation], name: str) -> None:
+def test_every_answer_is_as_described(operations: dict[str, APIOperation], name: str) -> None:
     @settings(max_examples=20, deadline=None, suppress_health_check=_QUIET, phases=[Phase.generate])
-    @given(described[name].as_strategy())
+    @given(operations[name].as_strategy())
     def fuzz(case: schemathesis.Case) -> None:
         case.call_and_validate(checks=list(_CHECKS))
 
