@@ -168,7 +168,8 @@ def test_with_a_cluster_of_ones_own_nothing_is_built(tmp_path: Path) -> None:
 
 def test_a_cable_that_the_kernel_takes_first_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     node, run = Node(number=250), host.run
-    host.run("ip", "link", "add", node.outer_link, "type", "dummy")
+    peer = ("type", "veth", "peer", "name", node.inner_link)
+    host.run("ip", "link", "add", node.outer_link, *peer)
 
     def too_late(*command: str) -> str:
         run(*command)
