@@ -1,4 +1,4 @@
-"""The dashboard's questions over a year of ten million predictions, beside pandas on a tenth.
+"""The dashboard over a year of ten million predictions, its questions beside pandas on a tenth.
 
 pandas needs about 1.6 GB at ten million rows; it gets one million, which flatters it tenfold.
 """
@@ -10,103 +10,98 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from benchmarks.log_rows import write_year
 from benchmarks.measurement import Measurement, median
 
 ROWS = int(os.environ.get("BENCH_DASHBOARD_ROWS", "10_000_000"))
-PEER_ROWS = 1_000_000
-
-_OURS = """
-import datetime as dt, json, resource, sys, time
-from autonoe_nace.monitoring import (
-    Logs, Window, compare, daily, drift, drill, hardest, nomenclature_of, operations)
-begun = time.perf_counter()
-logs = Logs(sys.argv[1])
-loaded = time.perf_counter() - begun
-tree, last = nomenclature_of(logs), logs.span().last
-after = Window(last - dt.timedelta(days=27), last)
-questions = {
-    "requests by day": lambda: daily.per_day(logs),
-    "automatic share by day at .7": lambda: daily.automatic_per_day(logs, 0.7),
-    "distribution of the index": lambda: daily.distribution(logs),
-    "two windows compared": lambda: compare(logs, after.before(), after, tree=tree),
-    "drill-down to divisions": lambda: drill(logs, tree, under="C"),
-    "hardest classes": lambda: hardest(logs, tree),
-    "errors and versions": lambda: (operations.errors(logs), operations.versions(logs)),
-    "drift of outputs": lambda: drift(logs, after.before(), after, tree=tree, details=False),
-}
-times = {name: [] for name in questions}
-for _ in range(int(sys.argv[2])):
-    for name, ask in questions.items():
-        begun = time.perf_counter()
-        ask()
-        times[name].append(time.perf_counter() - begun)
-memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps({"load_s": loaded, "memory_mb": memory, "times": times}))
-"""
-_PEER = """
-import json, resource, sys, time
-import pandas as pd
-columns = ["date", "position", "confidence", "code", "error", "latency_ms", "model_version"]
-begun = time.perf_counter()
-rows = pd.read_parquet(sys.argv[1], columns=columns)
-loaded = time.perf_counter() - begun
-good = rows[rows["error"] == ""]
-questions = {
-    "requests by day": lambda: rows[rows["position"] == 0].groupby("date", observed=True)[
-        "latency_ms"].quantile([0.5, 0.99]),
-    "automatic share by day at .7": lambda: (good["confidence"] >= 0.7).groupby(
-        good["date"], observed=True).mean(),
-    "distribution of the index": lambda: pd.cut(good["confidence"], 20).value_counts(),
-    "drill-down to divisions": lambda: (good["confidence"] >= 0.8).groupby(
-        good["code"].str[:2]).agg(["mean", "size"]),
-}
-times = {name: [] for name in questions}
-for _ in range(int(sys.argv[2])):
-    for name, ask in questions.items():
-        begun = time.perf_counter()
-        ask()
-        times[name].append(time.perf_counter() - begun)
-memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(json.dumps({"load_s": loaded, "memory_mb": memory, "times": times}))
-"""
+PEER_ROWS = min(ROWS, 1_000_000)
+REPOSITORY = Path(__file__).resolve().parents[1]
+Run = dict[str, Any]
 
 
 def measure(folder: Path, *, pairs: int) -> list[Measurement]:
-    """Return seconds of each question (its slowest run is printed too), memory and reading."""
+    """Return the seconds of each question and act, the slowest of all, memory and reading."""
     year, tenth = folder / "year", folder / "tenth"
     write_year(year, ROWS)
     write_year(tenth, PEER_ROWS)
-    ours, peer = _run(_OURS, year, pairs), _run(_PEER, tenth, pairs)
-    slowest = max(max(values) for values in ours["times"].values())
-    print(f"slowest question at {ROWS:,} rows: {slowest:.3f} s", file=sys.stderr)
-    who = f"pandas at {PEER_ROWS / 1e6:g} million rows"
-    found = [
+    ours, peer = _run("queries", year, pairs), _run("pandas", tenth, pairs)
+    widget, page = _run("widget", year, pairs), _run("page", year, pairs)
+    return [
+        *_questions(ours, peer),
+        *_acts(widget, page),
+        _slowest(ours, widget),
+        *_weights(ours, peer, widget, page),
+    ]
+
+
+def _name(what: str) -> str:
+    return f"dashboard, {ROWS / 1e6:g} million rows: {what}"
+
+
+def _peer() -> str:
+    return f"pandas at {PEER_ROWS / 1e6:g} million rows"
+
+
+def _questions(ours: Run, peer: Run) -> list[Measurement]:
+    """Return the median of each question to the query layer."""
+    return [
         Measurement(
-            f"dashboard, {ROWS / 1e6:g} million rows: {name}",
+            _name(what),
             "s",
             median(values),
-            median(peer["times"][name]) if name in peer["times"] else None,
-            who,
+            median(peer["times"][what]) if what in peer["times"] else None,
+            _peer(),
         )
-        for name, values in ours["times"].items()
+        for what, values in ours["times"].items()
     ]
-    for name, unit, key in (("memory in all", "MB", "memory_mb"), ("reading it", "s", "load_s")):
-        mine, other = round(ours[key], 2), round(peer[key], 2)
-        found.append(
-            Measurement(f"dashboard, {ROWS / 1e6:g} million rows: {name}", unit, mine, other, who)
-        )
-    return found
 
 
-def _run(script: str, folder: Path, pairs: int) -> dict[str, dict[str, list[float]]]:
+def _acts(widget: Run, page: Run) -> list[Measurement]:
+    """Return the median of each thing that a person does in the notebook, and of the page."""
+    times = {f"notebook, {what}": values for what, values in widget["times"].items()}
+    return [
+        Measurement(_name(what), "s", median(values), None, "")
+        for what, values in (times | page["times"]).items()
+    ]
+
+
+def _slowest(ours: Run, widget: Run) -> Measurement:
+    """Return the longest single run of all that a person waits for, the first ones included."""
+    runs = [
+        (max(values), what) for kind in (ours, widget) for what, values in kind["times"].items()
+    ]
+    longest, what = max(runs)
+    print(f"slowest at {ROWS:,} rows: {what}, {longest:.3f} s", file=sys.stderr)
+    return Measurement(_name("slowest question, any run"), "s", round(longest, 3), None, "")
+
+
+def _weights(ours: Run, peer: Run, widget: Run, page: Run) -> list[Measurement]:
+    def weight(what: str, value: float, other: float | None = None) -> Measurement:
+        who = _peer() if other is not None else ""
+        return Measurement(_name(what), "MB", round(value), other and round(other), who)
+
+    read = Measurement(
+        _name("reading it"), "s", round(ours["load_s"], 2), round(peer["load_s"], 2), _peer()
+    )
+    return [
+        weight("memory in all, query layer", ours["memory_mb"], peer["memory_mb"]),
+        weight("memory in all of the notebook's", widget["memory_mb"]),
+        weight("of which ipywidgets and plotly", widget["imports_mb"]),
+        weight("memory in all while a page is written", page["memory_mb"]),
+        read,
+    ]
+
+
+def _run(kind: str, folder: Path, runs: int) -> Run:
     done = subprocess.run(
-        [sys.executable, "-c", script, str(folder), str(pairs)],
-        capture_output=True,
+        [sys.executable, "-m", "benchmarks.dashboard_runs", kind, str(folder), str(runs)],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,  # its complaints are the reader's
         text=True,
         check=True,
         timeout=1_800,
     )
-    document: dict[str, dict[str, list[float]]] = json.loads(done.stdout)
+    document: Run = json.loads(done.stdout)
     return document

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from pathlib import Path
@@ -15,8 +16,8 @@ from autonoe_nace.logs.writer import SEGMENT_SUFFIX
 from benchmarks.log_rows import Rows
 from benchmarks.measurement import Measurement, interleaved
 
-ROWS = 200_000
-PEER_ROWS = 50_000
+ROWS = int(os.environ.get("BENCH_ETL_ROWS", "200_000"))
+PEER_ROWS = min(ROWS, 50_000)
 SEGMENT = 20_000
 
 

@@ -49,7 +49,7 @@ GOALS: tuple[tuple[str, str, Goal], ...] = (
     ("NACE API, 200 texts per request, per core", "raw fastText", Goal("least", 0.5, "ratio")),
     ("ETL of JSON lines", "pandas read_json, to_parquet", Goal("least", 300_000)),
     ("dashboard, 10 million rows: slowest question", "", Goal("most", 1)),
-    ("dashboard, 10 million rows: memory in all", "", Goal("most", 400)),
+    ("dashboard, 10 million rows: memory in all, query layer", "", Goal("most", 400)),
 )
 """Beginning of a figure's name, its peer ("" for any), and the goal."""
 
