@@ -152,7 +152,7 @@ def _drift(
     if rule.distance not in row["distances"]:
         return say(NO_REFERENCE, f"{rule.variable} has no {rule.distance}: it has no order")
     value, usual = row["distances"][rule.distance], row["baseline"][rule.distance]
-    season = (row["season"] or {}).get(rule.distance, 0.0)
+    season = (row["season_usual"] or {}).get(rule.distance, 0.0)
     raised = value >= rule.effect and value > max(usual, season)
     return say(
         ALERT if raised else QUIET,

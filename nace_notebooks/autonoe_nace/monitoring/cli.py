@@ -102,7 +102,7 @@ def drift(
                 label=row["label"][:32],
                 hellinger=row["distances"]["hellinger"],
                 usual=row["baseline"]["hellinger"],
-                season=f"{row['season']['hellinger']:.3f}" if row["season"] else "",
+                season=f"{row['season_usual']['hellinger']:.3f}" if row["season_usual"] else "",
                 cramers_v=row["distances"]["cramers_v"],
                 verdict=row["verdict"],
             )

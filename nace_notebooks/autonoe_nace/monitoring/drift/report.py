@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 
 from autonoe.errors import NotFoundError
-from autonoe_nace.monitoring.drift.baseline import bootstrap
+from autonoe_nace.monitoring.drift.baseline import USUAL, bootstrap, yearly
 from autonoe_nace.monitoring.drift.counts import DayCounts, Variable, from_details, from_facts
 from autonoe_nace.monitoring.drift.distances import between
 from autonoe_nace.monitoring.selection import ALL, Selection, Window
 from autonoe_nace.monitoring.source import Logs
 from autonoe_nace.nomenclature import Nomenclature
 
-USUAL = 0.95
-"""Share of pairs of windows without a change that are no further apart than what is usual."""
 SMALLEST = 0.05
 """Hellinger distance below which a change is too small to matter, however unusual."""
 CHANGED, UNUSUAL, USUAL_VERDICT = "changed", "unusual but small", "as usual"
@@ -64,8 +62,9 @@ def drift(
         ``before``, ``after`` and ``variables``: of each ``name``, ``label``, ``kind``,
         ``n_before``, ``n_after``, ``distances``, ``baseline`` (``drawn`` days or rows, and the
         95 % quantile of each distance when nothing changes), ``season`` (the same distances 52
-        weeks earlier, None without logs of that time) and ``verdict``: ``changed`` when the
-        Hellinger distance is above the baseline, the season's and ``smallest``; ``unusual but
+        weeks earlier, None without logs of that time), ``season_usual`` (how far apart such weeks
+        are in 95 of 100 years like that one, None likewise) and ``verdict``: ``changed`` when the
+        Hellinger distance is above the baseline, ``season_usual`` and ``smallest``; ``unusual but
         small`` when it is below ``smallest`` only; else ``as usual``. Largest excess first.
 
     Raises
@@ -119,9 +118,16 @@ def _one(
     )
     usual = {name: float(np.quantile(value, USUAL)) for name, value in baseline.items()}
     last_year = [counts.within(window) for window in season]
-    seasonal = (
-        _pair(*last_year, ordered=variable.ordered) if all(c.sum() for c in last_year) else None
-    )
+    seasonal = season_usual = None
+    if all(c.sum() for c in last_year):
+        days = [counts.days_of(window) for window in season]
+        seasonal = _pair(*last_year, ordered=variable.ordered)
+        season_usual = yearly(
+            *(last_year[0], days[0], last_year[1], days[1]),
+            ordered=variable.ordered,
+            replicates=replicates,
+            random=random,
+        )
     return {
         "name": variable.name,
         "label": variable.label,
@@ -131,7 +137,8 @@ def _one(
         "distances": found,
         "baseline": {"drawn": drawn, **usual},
         "season": seasonal,
-        "verdict": _verdict(found, usual, seasonal, smallest),
+        "season_usual": season_usual,
+        "verdict": _verdict(found, usual, season_usual, smallest),
     }
 
 
