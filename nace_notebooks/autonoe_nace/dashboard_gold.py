@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
-from autonoe_nace.dashboard_html import interval, table
-from autonoe_nace.monitoring.gold import chosen, metrics, read_gold
+from autonoe_nace.dashboard_html import figure, interval, table
+from autonoe_nace.monitoring.gold import ROUNDS, chosen, metrics, read_gold, rounds
 from autonoe_nace.monitoring.selection import Selection
 from autonoe_nace.nomenclature import LEVEL_NAMES, Nomenclature
 
@@ -49,7 +50,24 @@ def gold_page(
     rows = chosen(read_gold(gold), selection)
     if not rows.num_rows:
         return "<p>No gold text is of these days, this deployment and this version.</p>"
-    return _accuracy(metrics(rows, threshold=threshold, tree=tree), threshold)
+    people = "".join(_people(said) for said in rounds(gold)[:ROUNDS])
+    return _accuracy(metrics(rows, threshold=threshold, tree=tree), threshold) + people
+
+
+def _people(said: dict[str, Any]) -> str:
+    """Return the agreement of two people beside the model's accuracy, of one whole round."""
+    head = ("Level", "Two people agree", "Cohen's kappa", "The model is right")
+    lines = [
+        (
+            level,
+            interval(row["percent"]),
+            figure(row["kappa"]),
+            interval(said["model"][level]["all"]),
+        )
+        for level, row in said["agreement"].items()
+    ]
+    title = html.escape(str(said["round"]))
+    return f"<h3>People beside the model, round {title}</h3>" + table(head, lines)
 
 
 def _accuracy(found: dict[str, Any], threshold: float) -> str:

@@ -50,6 +50,13 @@ def interval(rate: Mapping[str, float]) -> str:
     return f"{percent(rate['value'])} ({100 * rate['low']:.1f} to {100 * rate['high']:.1f})"
 
 
+def figure(value: Mapping[str, float]) -> str:
+    """Return ``0.71 (0.52 to 0.88)``; nothing of no rows."""
+    if not value["n"]:
+        return ""
+    return f"{value['value']:.2f} ({value['low']:.2f} to {value['high']:.2f})"
+
+
 def points(change: Mapping[str, float]) -> str:
     """Return ``+1.2 points (-0.3 to +2.7)``."""
     value, low, high = (100 * change[name] for name in ("value", "low", "high"))

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,9 @@ from autonoe_nace.annotation.rounds import Plan, push
 from autonoe_nace.annotation.sampling import Sample, draw
 from autonoe_nace.annotation.service import Service
 from autonoe_nace.annotation.store import CODINGS, GOLD, AnnotationStore
+from autonoe_nace.dashboard_gold import gold_page
+from autonoe_nace.dashboard_html import figure, interval
+from autonoe_nace.monitoring import ALL
 from support import annotation as support
 from support.annotated import LAST, TREE, population, store
 
@@ -93,17 +97,39 @@ def test_a_round_trip_gives_gold_with_weights_agreement_and_the_models_accuracy(
     # 0, 1, 2: two codes; 4: she could not code it, he could
     assert (first["disputed"], first["waiting_for_arbiter"], first["gold"]) == (4, 4, 20)
     assert first["cannot_be_coded"] == 1
-    percent = first["agreement"]["division"]["percent"]
+    rows = sample.rows.to_pylist()
+    said = [{"text": row["text"]} for row in rows]
+    exact = _agreement(
+        [(anna(one), ben(one), row["weight"]) for one, row in zip(said, rows, strict=True)]
+    )
+    agreed = first["agreement"]["division"]
+    percent, kappa = agreed["percent"], agreed["kappa"]
     assert percent["low"] < percent["value"] < percent["high"]
-    assert percent["n"] == 24
-    assert 0 < first["agreement"]["division"]["kappa"]["value"] < 1
+    assert kappa["low"] < kappa["value"] < kappa["high"]
+    assert (percent["n"], kappa["n"]) == (24, 24)
+    assert (percent["value"], kappa["value"]) == (pytest.approx(exact[0]), pytest.approx(exact[1]))
+    assert 0.5 < exact[1] < exact[0] < 1
 
     assert support.answer(service, "carla", "trip", truth) == 4
     final = pull(service, places, "trip", TREE)
     assert (final["gold"], final["waiting_for_arbiter"]) == (24, 0)
     assert final["agreement"] == first["agreement"], "the arbiter is no second opinion"
+    # all but the text that nobody could code, against what the model said
+    coded = [row for number, row in enumerate(rows) if number != 3]
+    right = sum(row["weight"] for row in coded if row["codes"][0] == truth(row))
+    accuracy = final["model"]["division"]["all"]
+    assert accuracy["value"] == pytest.approx(right / sum(row["weight"] for row in coded))
+    assert accuracy["n"] == 23
+    shown = gold_page(str(tmp_path), 0.8, TREE, ALL)
+    assert shown.endswith(
+        f"<tr><td class='text'>division</td><td>{interval(percent)}</td>"
+        f"<td>{figure(kappa)}</td><td>{interval(accuracy)}</td></tr></tbody></table>"
+    )
     gold = places.read("gold", "trip")
     assert gold.schema == GOLD
+    assert gold["deployment"].to_pylist() == ["one"] * 24
+    times = dict(zip((row["text"] for row in rows), (row["time"] for row in rows), strict=True))
+    assert all(row["time"] == times[row["text"]] for row in gold.to_pylist())
     decided = [row for row in gold.to_pylist() if row["arbiter"]]
     assert {row["arbiter"] for row in decided} == {"carla"}
     assert len(decided) == 4
@@ -122,6 +148,18 @@ def test_a_round_trip_gives_gold_with_weights_agreement_and_the_models_accuracy(
     before = (tmp_path / "gold" / "trip.parquet").read_bytes()
     again = pull(service, places, "trip", TREE)
     assert (again, (tmp_path / "gold" / "trip.parquet").read_bytes()) == (final, before)
+
+
+def _agreement(said: list[tuple[str, str, float]]) -> tuple[float, float]:
+    """Return the weighted share of equal answers, and Cohen's kappa by its definition."""
+    total = sum(weight for *_, weight in said)
+    equal = sum(weight for first, second, weight in said if first == second) / total
+    marginals: tuple[Counter[str], Counter[str]] = Counter(), Counter()
+    for first, second, weight in said:
+        for counter, answer in zip(marginals, (first, second), strict=True):
+            counter[answer] += weight / total
+    chance = sum(marginals[0][answer] * marginals[1][answer] for answer in marginals[0])
+    return equal, (equal - chance) / (1 - chance)
 
 
 def test_an_unfinished_round_weighs_what_is_there_up_to_its_strata(

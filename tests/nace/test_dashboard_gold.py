@@ -20,10 +20,22 @@ from autonoe_nace.monitoring import gold as gold_metrics
 from autonoe_nace.nomenclature import LEVEL_NAMES
 from support.browser import chromium
 from support.gold_standard import gold_rows
+from support.places import ARTEFACTS
 
 # Weighted, with Wilson's interval at Kish's effective number of rows (2, 1.6 and 2.74).
 AUTO, MANUAL, ALL = "50.0 % (9.5 to 90.5)", "75.0 % (16.9 to 97.8)", "54.2 % (13.6 to 89.9)"
 TITLES = ("Coded automatically (n = 2)", "Left to people", "(n = 3)", "All (n = 5)")
+SAID = {
+    "round": "<2026>",
+    "agreement": {
+        "class": {
+            "percent": {"value": 0.625, "low": 0.5, "high": 0.7364, "n": 24},
+            "kappa": {"value": 0.5871, "low": 0.412, "high": 0.754, "n": 24},
+        }
+    },
+    "model": {"class": {"all": {"value": 0.5833, "low": 0.461, "high": 0.7, "n": 23}}},
+}
+PEOPLE = ["class", "62.5 % (50.0 to 73.6)", "0.59 (0.41 to 0.75)", "58.3 % (46.1 to 70.0)"]
 
 
 @pytest.fixture(scope="module")
@@ -83,18 +95,37 @@ def test_the_page_holds_automatic_manual_and_all(logs: str, tmp_path: Path) -> N
     assert later["auto"]["levels"]["code"]["value"] == pytest.approx(13 / 23, abs=1e-6)
 
 
+def test_the_tab_shows_how_often_people_agree_beside_the_model(logs: str, tmp_path: Path) -> None:
+    shown = Dashboard(PredictionStatistics(logs), gold=str(gold_rows(tmp_path, SAID)))
+    shown.tabs.widget.selected_index = 4
+    _, people = shown.tabs.gold.value.split("<h3>")
+    assert people.startswith("People beside the model, round &lt;2026&gt;</h3>")
+    assert rows_of(people) == [
+        ["Level", "Two people agree", "Cohen&#x27;s kappa", "The model is right"],
+        PEOPLE,
+    ]
+
+
 @pytest.mark.browser
 def test_a_reader_of_the_page_sees_the_three_figures(logs: str, tmp_path: Path) -> None:
-    export(tmp_path / "page.html", "--from", logs, "--gold", str(gold_rows(tmp_path)))
+    export(tmp_path / "page.html", "--from", logs, "--gold", str(gold_rows(tmp_path, SAID)))
     export(tmp_path / "none.html", "--from", logs)
     with chromium(width=1320, height=950) as browser:
         shown = browser.page
         shown.set_default_timeout(120_000)
         shown.goto((tmp_path / "page.html").as_uri())
-        last = shown.locator("#gold tbody tr").last
-        last.wait_for()
+        shown.locator("#gold h3").wait_for()
+        last = shown.locator("#gold table").first.locator("tbody tr").last
         assert last.locator("td").all_inner_texts() == ["code as a whole", AUTO, MANUAL, ALL]
-        assert "58.3 % of the final codes are right" in shown.locator("#gold p").first.inner_text()
+        assert shown.locator("#gold h3").inner_text().endswith("round <2026>")
+        people = shown.locator("#gold table").last.locator("tbody td")
+        assert people.all_inner_texts() == PEOPLE
+        ARTEFACTS.mkdir(parents=True, exist_ok=True)
+        shown.locator("#gold-part").screenshot(path=ARTEFACTS / "nace-dashboard-gold.png")
+        assert (
+            "58.3 % (15.5 to 91.4) of the final codes are right"
+            in shown.locator("#gold p").first.inner_text()
+        )
         shown.goto((tmp_path / "none.html").as_uri())
         assert shown.locator("#gold").inner_text().startswith("No gold standard is shown")
 

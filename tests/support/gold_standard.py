@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from autonoe_nace.annotation.store import describe
 
-def gold_rows(folder: Path) -> Path:
+
+def gold_rows(folder: Path, said: dict[str, Any] | None = None) -> Path:
     """Write a gold standard of five texts below ``folder`` and return its address.
 
     Their weights make the figures: of the automatic ones 10 of 20 are right, of the others that
-    could be coded 3 of 4, of all 13 of 24; 6 of 10 of the others cannot be coded.
+    could be coded 3 of 4, of all 13 of 24; 6 of 10 of the others cannot be coded. ``said`` is what
+    a pull found about the round.
     """
     rows = [
         # request, code, model's code, weight, confidence, auto, status
@@ -39,7 +43,7 @@ def gold_rows(folder: Path) -> Path:
         found = found.append_column(name, column)
     place = folder / "gold"
     place.mkdir(parents=True)
-    pq.write_table(found, place / "round-1.parquet")
+    pq.write_table(describe(found, said) if said else found, place / "round-1.parquet")
     # corrected later: only the newest counts
     earlier = found.slice(0, 1).set_column(
         found.schema.get_field_index("code"), "code", pa.array(["10.71"])

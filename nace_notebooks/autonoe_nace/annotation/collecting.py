@@ -16,7 +16,7 @@ from autonoe_nace.annotation.client import LabelStudio
 from autonoe_nace.annotation.people import Person
 from autonoe_nace.annotation.rounds import Key, Plan, arbiter_task, give, key, project_of
 from autonoe_nace.annotation.service import Service
-from autonoe_nace.annotation.store import CODINGS, GOLD, AnnotationStore, description
+from autonoe_nace.annotation.store import CODINGS, GOLD, AnnotationStore, describe, description
 from autonoe_nace.nomenclature import Nomenclature
 
 CODED, CANNOT = "coded", page.CANNOT
@@ -94,7 +94,9 @@ def pull(
     verdicts = _arbitrate(service, plan, rows, disputed, nomenclature)
     gold = _gold(rows, by_text, verdicts, name)
     store.write("codings", name, _codings(said + list(verdicts.values())))
-    place = store.write("gold", name, gold)
+    figures = report(sample, said, gold, nomenclature)
+    # beside the rows, so that the dashboard shows what was said here without computing it again
+    place = store.write("gold", name, describe(gold, {"round": name, **figures}))
     waiting = sum(k not in verdicts for k in disputed)
     return {
         "round": name,
@@ -106,7 +108,7 @@ def pull(
         "gold": gold.num_rows,
         "cannot_be_coded": gold["status"].to_pylist().count(CANNOT),
         "to": place,
-        **report(sample, said, gold, nomenclature),
+        **figures,
     }
 
 

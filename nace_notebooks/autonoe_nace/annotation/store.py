@@ -174,9 +174,10 @@ def describe(rows: pa.Table, document: dict[str, Any]) -> pa.Table:
     return rows.replace_schema_metadata({"autonoe": json.dumps(document)})
 
 
-def description(rows: pa.Table) -> dict[str, Any]:
+def description(rows: pa.Table | pa.Schema) -> dict[str, Any]:
     """Return the document that :func:`describe` put beside the rows; empty without one."""
-    found = (rows.schema.metadata or {}).get(b"autonoe")
+    schema = rows if isinstance(rows, pa.Schema) else rows.schema
+    found = (schema.metadata or {}).get(b"autonoe")
     return dict(json.loads(found)) if found else {}
 
 

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 from pyarrow import fs
 
 from autonoe.errors import InvalidInputError, NotFoundError, UnavailableError
-from autonoe_nace.annotation.store import gold_uri
+from autonoe_nace.annotation.store import description, gold_uri
 from autonoe_nace.monitoring.selection import Selection
 from autonoe_nace.nomenclature import Nomenclature
 
@@ -27,6 +28,8 @@ COLUMNS = (
 )
 NOT_GOLD = ("samples", "codings")
 """What ``autonoe nace annotate`` keeps beside the gold standard."""
+ROUNDS = 4
+"""Rounds, the last ones, whose agreement of people the dashboard shows."""
 _PLACES = {"deployment": pa.string(), "time": pa.timestamp("us", tz="UTC")}
 """Columns that rounds pulled by an older version lack; null there."""
 _MARKS = ("model_version", *_PLACES)
@@ -60,19 +63,7 @@ def read_gold(uri: str) -> pa.Table:
         If a column is missing.
     """
     try:
-        if "://" in uri:
-            store, root = fs.FileSystem.from_uri(uri.rstrip("/"))
-        else:
-            store, root = fs.LocalFileSystem(), str(Path(uri).absolute())
-        place = fs.FileSelector(root, recursive=True, allow_not_found=True)
-        files = [
-            info.path for info in store.get_file_info(place) if _holds_gold(info, root.rstrip("/"))
-        ]
-        if not files:
-            raise NotFoundError(
-                f"There is no gold standard at {uri} yet.",
-                hint="Sample and annotate: autonoe nace annotate.",
-            )
+        store, files = _files(uri)
         found = ds.dataset(files, filesystem=store, format="parquet")
         missing = sorted(set(COLUMNS) - set(found.schema.names))
         if missing:
@@ -81,9 +72,7 @@ def read_gold(uri: str) -> pa.Table:
         whole = pa.schema([*known, *_PLACES.items()])
         rows = found.replace_schema(whole).to_table(columns=[*COLUMNS, *_PLACES])
     except (OSError, pa.ArrowException) as error:
-        raise UnavailableError(
-            f"The gold standard at {uri} cannot be read ({type(error).__name__})."
-        ) from error
+        raise _unavailable(uri, error) from error
     rows = rows.sort_by([("annotated_at", "ascending")])
     last = {
         key: place
@@ -92,6 +81,62 @@ def read_gold(uri: str) -> pa.Table:
         )
     }
     return rows.take(pa.array(sorted(last.values()), pa.int64()))
+
+
+def rounds(uri: str) -> list[dict[str, Any]]:
+    """Return what `autonoe nace annotate pull` found about each round, the last name first.
+
+    Parameters
+    ----------
+    uri : str
+        As for :func:`read_gold`.
+
+    Returns
+    -------
+    list of dict
+        ``round``, ``agreement`` (by level ``percent`` and ``kappa`` of two people) and ``model``
+        (by level its accuracy on ``all``, ``auto`` and ``manual``), each with its interval.
+        Rounds that an older version pulled say nothing and are left out.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no gold standard.
+    UnavailableError
+        If the store cannot be read.
+    """
+    found = []
+    try:
+        store, files = _files(uri)
+        for path in files:
+            with store.open_input_file(path) as stream:
+                said = description(pq.read_schema(stream))
+            if "agreement" in said:
+                found.append(said)
+    except (OSError, pa.ArrowException) as error:
+        raise _unavailable(uri, error) from error
+    return sorted(found, key=lambda one: str(one["round"]), reverse=True)
+
+
+def _files(uri: str) -> tuple[fs.FileSystem, list[str]]:
+    if "://" in uri:
+        store, root = fs.FileSystem.from_uri(uri.rstrip("/"))
+    else:
+        store, root = fs.LocalFileSystem(), str(Path(uri).absolute())
+    place = fs.FileSelector(root, recursive=True, allow_not_found=True)
+    files = [
+        info.path for info in store.get_file_info(place) if _holds_gold(info, root.rstrip("/"))
+    ]
+    if not files:
+        raise NotFoundError(
+            f"There is no gold standard at {uri} yet.",
+            hint="Sample and annotate: autonoe nace annotate.",
+        )
+    return store, files
+
+
+def _unavailable(uri: str, error: Exception) -> UnavailableError:
+    return UnavailableError(f"The gold standard at {uri} cannot be read ({type(error).__name__}).")
 
 
 def _holds_gold(info: fs.FileInfo, root: str) -> bool:

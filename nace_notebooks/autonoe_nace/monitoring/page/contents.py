@@ -10,7 +10,7 @@ from autonoe_nace.monitoring.classes import nomenclature_of
 from autonoe_nace.monitoring.compare import compare
 from autonoe_nace.monitoring.daily import by_hundredth, per_day
 from autonoe_nace.monitoring.drift import drift
-from autonoe_nace.monitoring.gold import chosen, metrics, read_gold
+from autonoe_nace.monitoring.gold import ROUNDS, chosen, metrics, read_gold, rounds
 from autonoe_nace.monitoring.operations import errors, latency, versions
 from autonoe_nace.monitoring.selection import Selection, Window
 from autonoe_nace.monitoring.source import Logs
@@ -135,7 +135,10 @@ def _gold(uri: str, tree: Nomenclature | None, selection: Selection) -> dict[str
         place: metrics(rows, threshold=place / 100, tree=tree)
         for place in range(0, HUNDREDTHS, _GOLD_STEP)
     }
-    return {"names": names, "at": at, "step": _GOLD_STEP, "logged": metrics(rows, tree=tree)}
+    return {
+        **{"names": names, "at": at, "step": _GOLD_STEP, "logged": metrics(rows, tree=tree)},
+        "rounds": rounds(uri)[:ROUNDS],
+    }
 
 
 def _levels(tree: Nomenclature | None) -> list[tuple[int, str]]:

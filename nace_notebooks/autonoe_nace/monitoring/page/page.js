@@ -120,7 +120,7 @@
     ]));
     const verdict = (row) => element("span", row.verdict, { changed: "changed", "unusual but small": "unusual" }[row.verdict] || "");
     put("drift", table([["Variable", true], ["", true], ["Hellinger"], ["Usual"], ["Last year"], ["Bhattacharyya"], ["Kullback–Leibler"], ["Kolmogorov–Smirnov"], ["Cramér's V"], ["χ²"], ["Finding", true]],
-      drift.map((row) => [row.label, row.kind, fixed(row.distances.hellinger), fixed(row.baseline.hellinger), row.season ? fixed(row.season.hellinger) : "", fixed(row.distances.bhattacharyya, 4),
+      drift.map((row) => [row.label, row.kind, fixed(row.distances.hellinger), fixed(row.baseline.hellinger), row.season_usual ? fixed(row.season_usual.hellinger) : "", fixed(row.distances.bhattacharyya, 4),
         fixed(row.distances.kullback_leibler, 4), fixed(row.distances.ks), fixed(row.distances.cramers_v), whole.format(Math.round(row.distances.chi_squared)), verdict(row)])));
   }
 
@@ -177,9 +177,15 @@
     const place = Math.floor(threshold / all.gold.step) * all.gold.step, found = all.gold.at[place];
     const cell = (rate) => (rate && rate.n ? `${percent(rate.value)} (${(100 * rate.low).toFixed(1)} to ${(100 * rate.high).toFixed(1)})` : "");
     const box = element("div");
-    box.append(element("p", `At ${(place / 100).toFixed(2)}, weighted: ${percent(found.blended.value)} of the final codes are right when people are (${cell(found.blended).replace(/^[^(]*/, "")}).`));
+    box.append(element("p", `At ${(place / 100).toFixed(2)}, weighted: ${cell(found.blended)} of the final codes are right when people are.`));
     box.append(table([["Level", true], [`Coded automatically (n = ${found.auto.n})`], [`Left to people (n = ${found.manual.n}), model's first code`], [`All (n = ${found.all.n})`]],
       Object.entries(all.gold.names).filter(([level]) => found.all.levels[level]).map(([level, name]) => [name, ...["auto", "manual", "all"].map((part) => cell(found[part].levels[level]))])));
+    const kappa = (one) => (one.n ? `${one.value.toFixed(2)} (${one.low.toFixed(2)} to ${one.high.toFixed(2)})` : "");
+    for (const { round, agreement, model } of all.gold.rounds) {
+      box.append(element("h3", `People beside the model, round ${round}`));
+      box.append(table([["Level", true], ["Two people agree"], ["Cohen's kappa"], ["The model is right"]],
+        Object.entries(agreement).map(([level, row]) => [level, cell(row.percent), kappa(row.kappa), cell(model[level].all)])));
+    }
     put("gold", box);
   }
   function showCards(threshold, rate) {
