@@ -66,5 +66,6 @@ def test_the_full_preset_reaches_the_promised_accuracy_on_one_fold(
     # 2,500 texts: chance alone moves the calibration error by .02, the coverage by .013
     assert found["ece"] < 0.05
     assert found["coverage"] == pytest.approx(0.9, abs=0.035)
-    if missed := figures.too_rarely_covered():
-        pytest.xfail(f"sets cover {missed} too rarely: {figures.by_section()}")
+    # a fold's texts of a section come in a few clusters ("Installation (erection) work of ..."),
+    # which the law of independent texts does not know: all five folds, in tests/long, judge at .05
+    assert not figures.too_rarely_covered(level=0.001), figures.by_section()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from autonoe.errors import AutonoeError, InvalidInputError
-from autonoe_nace.model.conformal import Conformal
+from autonoe_nace.model.conformal import Conformal, has_own_limit
 from autonoe_nace.nomenclature import Nomenclature, load_nomenclature
 
 CODES = ("01.11", "10.71", "47.24", "62.01")
@@ -109,3 +109,13 @@ def test_scores_travel_as_a_plain_document(tree: Nomenclature) -> None:
         with pytest.raises(AutonoeError) as caught:
             Conformal.from_dict(broken, tree)
         assert caught.value.code == "model_damaged"
+
+
+def test_a_section_has_a_limit_of_its_own_from_as_many_texts_as_the_coverage_asks_for(
+    tree: Nomenclature,
+) -> None:
+    sets = Conformal({"01.11": [0.1] * 30, "10.71": [0.5] * 29, "10.89": [0.5] * 40}, tree)
+    assert sets.sections() == {"A": 30, "C": 69}
+    assert has_own_limit(30, 0.9)
+    assert not has_own_limit(29, 0.9)
+    assert not has_own_limit(30, 0.95)

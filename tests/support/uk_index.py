@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from scipy.stats import binom
+from scipy.stats import betabinom
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from autonoe_nace.data import Dataset, read_table
 from autonoe_nace.data.conditions import Condition
 from autonoe_nace.evaluation import calibration_error
 from autonoe_nace.model import NaceModel
+from autonoe_nace.model.conformal import has_own_limit
 from autonoe_nace.nomenclature import load_nomenclature
 
 Material = Literal["notes", "strict", "alone"]
@@ -74,6 +76,8 @@ class Figures:
     sections: list[str] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     seconds: float = 0.0
+    limits: dict[str, list[tuple[int, list[bool]]]] = field(default_factory=dict)
+    """By section with limits of its own, a fold's calibration texts and which texts it covered."""
 
     def add(self, model: NaceModel, judged: Dataset) -> None:
         """Let ``model`` answer ``judged`` and count."""
@@ -82,6 +86,7 @@ class Figures:
         answers = model.predict(judged.texts)
         self.seconds += time.process_time() - began
         sets = model.predict(judged.texts, 1, coverage=COVERAGE)
+        outcomes: dict[str, list[bool]] = {}
         broad = model.predict(judged.texts, level=2)
         for code, found, wide, above in zip(judged.codes, answers, sets, broad, strict=True):
             codes = [c.code for c in found.candidates]
@@ -93,8 +98,13 @@ class Figures:
             self.division_five += tree.ancestor(code, 2) in divisions
             self.given.append(found.candidates[0].probability)
             self.covered.append(code in (wide.conformal or ()))
+            outcomes.setdefault(tree.ancestor(code, 1) or "", []).append(self.covered[-1])
             self.sizes.append(len(wide.conformal or ()))
             self.sections.append(tree.ancestor(code, 1) or "")
+        assert model.conformal is not None
+        for section, calibrated in model.conformal.sections().items():
+            if has_own_limit(calibrated, COVERAGE) and section in outcomes:
+                self.limits.setdefault(section, []).append((calibrated, outcomes[section]))
 
     def table(self) -> dict[str, Any]:
         """Return the figures as proportions, and the time in milliseconds a text."""
@@ -117,11 +127,24 @@ class Figures:
             places.setdefault(section, []).append(covered)
         return {s: (len(found), sum(found) / len(found)) for s, found in sorted(places.items())}
 
-    def too_rarely_covered(self) -> list[str]:
-        """Return the sections covered less than 90 % beyond chance, all of them taken together."""
-        sections = self.by_section()
-        return [
-            section
-            for section, (n, share) in sections.items()
-            if binom.cdf(round(n * share), n, COVERAGE - 0.01) < 0.05 / len(sections)
-        ]
+    def too_rarely_covered(self, level: float = 0.05) -> dict[str, float]:
+        """Return sections covered too rarely for chance, with the probability of as few.
+
+        ``level`` is the probability of naming any section although all are well covered.
+
+        The sets' limits come from a few dozen texts of a section, so that the coverage itself is a
+        draw from a beta distribution (Vovk, 2012): texts covered are beta-binomial, not binomial.
+        Folds are added up as if independent. Sections without limits of their own are left to
+        the coverage of all texts: nothing more is promised of them.
+        """
+        found = {}
+        for section, parts in self.limits.items():
+            chances, covered = np.ones(1), 0
+            for calibrated, outcomes in parts:
+                rank = math.ceil((calibrated + 1) * COVERAGE - 1e-9)
+                n = len(outcomes)
+                law = betabinom(n, rank, calibrated + 1 - rank)
+                chances = np.convolve(chances, law.pmf(np.arange(n + 1)))
+                covered += sum(outcomes)
+            found[section] = float(chances[: covered + 1].sum())
+        return {s: round(p, 6) for s, p in found.items() if p < level / len(found)}

@@ -51,6 +51,10 @@ class Conformal:
         """Number of calibration texts."""
         return len(self._all)
 
+    def sections(self) -> dict[str, int]:
+        """Return the number of calibration texts of each section."""
+        return {section: len(values) for section, values in sorted(self._by_section.items())}
+
     @classmethod
     def learn(
         cls,
@@ -120,14 +124,14 @@ class Conformal:
                 code="coverage_unknown",
             )
         sections = {
-            name: found if _enough(values, coverage) else None
+            name: found if has_own_limit(len(values), coverage) else None
             for name, values in self._by_section.items()
             if (found := _quantile(values, coverage)) is not None
         }
         least = np.empty(len(codes), dtype=np.float32)
         for i, code in enumerate(codes):
             own = self.scores.get(code, ())
-            found = _quantile(own, coverage) if _enough(own, coverage) else None
+            found = _quantile(own, coverage) if has_own_limit(len(own), coverage) else None
             if found is None:
                 found = sections.get(self._section(code))
             least[i] = 1 - (everywhere if found is None else found)
@@ -137,8 +141,9 @@ class Conformal:
         return self._nomenclature.ancestor(code, self._nomenclature.levels[0]) or ""
 
 
-def _enough(scores: Sequence[float], coverage: float) -> bool:
-    return len(scores) * (1 - coverage) >= BEYOND - 1e-9
+def has_own_limit(n: int, coverage: float) -> bool:
+    """Return whether ``n`` calibration texts are enough for a limit of their own."""
+    return n * (1 - coverage) >= BEYOND - 1e-9
 
 
 def _quantile(scores: Sequence[float], coverage: float) -> float | None:
