@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from autonoe.cli import main
 from autonoe_nace.data import Dataset, ateco
-from autonoe_nace.evaluation import Options, assess, compare, evaluate
+from autonoe_nace.evaluation import Options, assess, compare, evaluate, wilson
+from autonoe_nace.evaluation.report import render
 from autonoe_nace.model import NaceModel
 from autonoe_nace.model.hierarchy import Hierarchy
 from autonoe_nace.model.manifest import CONFORMAL_FILE
 from autonoe_nace.recoding.dual import of_prepared, probabilities
 from autonoe_nace.registry.gating import gate
 from autonoe_nace.training import TrainingParams, train
-from autonoe_nace.training.first_stage import worth
+from autonoe_nace.training.first_stage import rates, worth
 from autonoe_nace.training.held_out import Round, Scale, judge
 
 PARAMS = TrainingParams(dim=12, epoch=8, bucket=4_000, lookup=True, titles=False, keep_texts=False)
+DATA = ateco().subset(range(0, 6_000, 6))
 
 
 @pytest.fixture(scope="module")
 def model() -> NaceModel:
-    return train(ateco().subset(range(0, 6_000, 6)), PARAMS)
+    return train(DATA, PARAMS)
 
 
 @pytest.fixture(scope="module")
@@ -128,3 +133,60 @@ def test_a_round_puts_what_the_engine_is_sure_of_first(model: NaceModel) -> None
     assert judge([held], Scale({}), model.nomenclature)["4"]["top1"]["value"] == 0.25
     with_engine = judge([held], Scale({}, lookup=0.75), model.nomenclature)
     assert with_engine["4"]["top1"]["value"] == 0.5
+
+
+@pytest.fixture(scope="module")
+def plain() -> tuple[NaceModel, list[Round]]:
+    """Return a model without an engine, and the texts that it was judged on in training."""
+    module = sys.modules["autonoe_nace.training.train"]
+    told: list[Round] = []
+    with pytest.MonkeyPatch.context() as patch:
+        real = module.judge
+        patch.setattr(module, "judge", lambda r, *a: (told.extend(r), real(r, *a))[1])
+        trained = train(DATA, PARAMS.model_copy(update={"lookup": False}))
+    return trained, told[: len(told) // 2]
+
+
+def test_a_model_keeps_what_rules_alone_did_when_it_was_trained(
+    model: NaceModel, plain: tuple[NaceModel, list[Round]]
+) -> None:
+    trained, rounds = plain
+    found = trained.manifest.training["lookup_held_out"]
+    pairs = [pair for part in rounds for pair in zip(part.looked_up, part.truth, strict=True)]
+    answered = [(code, true) for code, true in pairs if code is not None]
+    right = sum(code == true for code, true in answered)
+    assert found["n"] == trained.manifest.training["held_out"]["4"]["n"] == len(pairs)
+    assert (found["n_auto"], found["n_right"]) == (len(answered), right)
+    assert 0 < found["n_auto"] < found["n"]
+    assert found["auto_rate"] == wilson(len(answered), len(pairs))
+    assert found["accuracy"] == wilson(right, len(answered))
+    assert model.manifest.training["lookup_held_out"] == found, "whether it answers first or not"
+    assert trained.first_stage is None
+    assert not (trained.folder / "lookup.json").exists()
+    assert rates([Round({}, (), rounds[0].hierarchy, ("01.11",))], trained.nomenclature, 4) == {}
+
+
+def test_the_rules_stand_beside_every_model(
+    plain: tuple[NaceModel, list[Round]],
+    data: Dataset,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    trained, _ = plain
+    kept = trained.manifest.training["lookup_held_out"]
+    document = assess(trained, data, Options(replicates=20))
+    assert document["lookup"] is None
+    assert document["lookup_held_out"] == kept
+    rate = 100 * kept["auto_rate"]["value"]
+    assert f"{rate:.1f} %" in render(document).partition("Look-up by rules, no model")[2][:400]
+    folder = trained.save(tmp_path / "model")
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert f"codes a share of {kept['auto_rate']['value']:.3f} (" in card
+    assert f"; {kept['accuracy']['value']:.3f} (" in card
+    table = tmp_path / "gold.csv"
+    rows = [f'"{t.replace(chr(34), "")}";{c}' for t, c in zip(data.texts, data.codes, strict=True)]
+    table.write_text("\n".join(["text;code", *rows]) + "\n", encoding="utf-8")
+    with pytest.raises(SystemExit):
+        main(["nace", "evaluate", "--model", str(folder), "--data", str(table)])
+    said = capsys.readouterr().out
+    assert f"on {kept['n']:,} texts held out in training: {rate:.1f}% coded" in said

@@ -75,9 +75,11 @@ def assess(model: NaceModel, data: Dataset, options: Options | None = None) -> d
         ``top1`` to ``top5``, ``macro_precision``, ``macro_recall``, ``macro_f1``, ``brier``,
         ``ece``, ``reliability``, ``classes``, ``confusion``) and, at the finest level,
         ``risk_coverage`` and ``threshold`` (``overall``, ``sections``, ``costs``); ``lookup``: what
-        the rules engine does with the same texts, None without one; ``sets``: coverage and size of
-        the conformal sets, as :func:`~autonoe_nace.evaluation.sets.set_figures` tells. An estimate
-        is ``{"value", "low", "high"}`` with its 95 % interval.
+        the rules engine does with the same texts, None without one; ``lookup_held_out``: what one
+        did with texts held out when the model was trained (``n``, ``auto_rate``, ``accuracy``),
+        None where the model does not tell; ``sets``: coverage and size of the conformal sets, as
+        :func:`~autonoe_nace.evaluation.sets.set_figures` tells. An estimate is ``{"value", "low",
+        "high"}`` with its 95 % interval.
 
     Raises
     ------
@@ -88,7 +90,8 @@ def assess(model: NaceModel, data: Dataset, options: Options | None = None) -> d
     if options.lookup is None:
         options = replace(options, lookup=getattr(model, "lookup", None))
     found = observe(model, data, weights=options.weights, coverage=options.coverage)
-    return judge(found, model.nomenclature, data, options)
+    document = judge(found, model.nomenclature, data, options)
+    return {**document, "lookup_held_out": model.manifest.training.get("lookup_held_out") or None}
 
 
 def judge(found: Outcomes, tree: Nomenclature, data: Dataset, options: Options) -> dict[str, Any]:

@@ -142,6 +142,13 @@ def evaluate(
             f"look-up by rules: {lookup['auto_rate']['value']:.1%} coded, "
             f"{_share(lookup['accuracy'])} of those rightly"
         )
+    elif rules := result["lookup_held_out"]:
+        rightly = _share(rules["accuracy"] or {"value": None})
+        click.echo(
+            f"look-up by rules, on {rules['n']:,} texts held out in training: "
+            f"{rules['auto_rate']['value']:.1%} coded, {rightly} of those rightly "
+            "(--lookup FILE judges one on these texts)"
+        )
     if sets := result["sets"]:
         click.echo(
             f"sets of {sets['wanted']:.0%}: {_span(sets['coverage'])} hold the right code, "

@@ -78,7 +78,20 @@ def _metrics(manifest: Manifest) -> str:
         lines.append(
             f"| {level} | {row['n']:,} | {_interval(row['top1'])} | {_interval(row['top5'])} |"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *_rules_alone(manifest)])
+
+
+def _rules_alone(manifest: Manifest) -> list[str]:
+    """Return what a rules engine made of the same texts does without the model."""
+    found = manifest.training.get("lookup_held_out")
+    if not found:
+        return []
+    rightly = f"; {_interval(found['accuracy'])} of those are right" if found["accuracy"] else ""
+    return [
+        "",
+        f"A rules engine made of the same texts and asked alone codes a share of "
+        f"{_interval(found['auto_rate'])} of {found['n']:,} of these texts{rightly}.",
+    ]
 
 
 def _parts(manifest: Manifest) -> list[str]:

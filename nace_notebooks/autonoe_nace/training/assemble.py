@@ -46,9 +46,12 @@ def assemble(
     material: Material,
     calibration: Calibration,
     conformal: Conformal | None,
-    held_out: dict[str, Any],
+    measured: dict[str, Any],
 ) -> NaceModel:
-    """Return the model of the parts in ``folder``, after writing what goes with them."""
+    """Return the model of the parts in ``folder``, after writing what goes with them.
+
+    ``measured`` is what was found on texts held out, by the name that it gets in the manifest.
+    """
     _write_json(folder / NOMENCLATURE_FILE, nomenclature.to_dict())
     _write_json(folder / RULES_FILE, prepare.to_dict())
     if conformal is not None:
@@ -79,7 +82,7 @@ def assemble(
             "texts": len(material.samples),
             "codes": sum(nomenclature.level(code) == material.level for code in learned),
             "sources": material.sources,
-            "held_out": held_out,
+            **measured,
             "environment": environment(),
         },
         canary=(),

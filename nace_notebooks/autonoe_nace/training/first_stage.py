@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from autonoe.errors import InvalidInputError
 from autonoe_nace.data import Dataset
+from autonoe_nace.evaluation import wilson
 from autonoe_nace.lookup import LookupIndex, load_synonyms
 from autonoe_nace.nomenclature import Nomenclature
 from autonoe_nace.text import Banding, RuleSet
@@ -50,10 +53,47 @@ class LookupMaker:
             bands=self.bands,
         )
 
+    def attempt(self, without: Iterable[int]) -> LookupIndex | None:
+        """Return the engine as :meth:`build` does; None where no text has a code of its level."""
+        try:
+            return self.build(without)
+        except InvalidInputError:
+            if self.params.lookup:
+                raise
+            return None
+
     def answers(self, index: LookupIndex, held: Sequence[int]) -> tuple[str | None, ...]:
         """Return the code that the engine is sure of for each of the samples ``held``."""
         part = self.data.subset(self.material.rows[i] for i in held)
         return tuple(answer.code for answer in index.code_all(part.texts, part.feature_rows()))
+
+
+def rates(rounds: Iterable[Round], nomenclature: Nomenclature, level: int) -> dict[str, Any]:
+    """Return what the engine alone does with the rounds' texts: the floor for the model beside it.
+
+    Returns
+    -------
+    dict
+        ``n`` texts with a code of ``level``, ``n_auto`` answered, ``n_right`` of those;
+        ``auto_rate`` and ``accuracy`` (of the answered, None without one) as ``{"value", "low",
+        "high"}`` with Wilson's interval. Empty when no engine could be made.
+    """
+    judged = [
+        (code, true)
+        for part in rounds
+        for code, true in zip(part.looked_up, part.truth, strict=bool(part.looked_up))
+        if nomenclature.level(true) == level
+    ]
+    if not judged:
+        return {}
+    right = [code == true for code, true in judged if code is not None]
+    return {
+        "n": len(judged),
+        "n_auto": len(right),
+        "n_right": sum(right),
+        "auto_rate": wilson(len(right), len(judged)),
+        "accuracy": wilson(sum(right), len(right)) if right else None,
+    }
 
 
 def worth(rounds: Iterable[Round]) -> float:

@@ -57,7 +57,7 @@ class Round:
     truth : tuple of str
         Right code of each text.
     looked_up : tuple of (str or None)
-        What the rules engine of the round's other texts is sure of; empty without an engine.
+        What a rules engine of the round's other texts is sure of; empty where none can be made.
     """
 
     scores: dict[str, Floats]

@@ -23,7 +23,7 @@ from autonoe_nace.splitting import near_duplicate_groups
 from autonoe_nace.text import Banding, FeatureTokens, Preparation, load_rules, rules_for
 from autonoe_nace.training.assemble import assemble
 from autonoe_nace.training.calibrate import choose_temperature, choose_weights
-from autonoe_nace.training.first_stage import LookupMaker, worth
+from autonoe_nace.training.first_stage import LookupMaker, rates, worth
 from autonoe_nace.training.fit import fit
 from autonoe_nace.training.held_out import Round, Scale, judge, split
 from autonoe_nace.training.keep import keep_for_explanations
@@ -95,9 +95,10 @@ def train(
     maker = LookupMaker(data, extra, nomenclature, rules, params, bands, material)
     keep = tempfile.TemporaryDirectory(prefix="autonoe-nace-")
     folder = Path(keep.name)
-    calibration, conformal, held_out = _PLAIN, None, dict[str, Any]()
+    calibration, conformal = _PLAIN, None
+    measured: dict[str, Any] = {"held_out": {}, "lookup_held_out": {}}
     if params.held_share and material.own >= FEWEST:
-        calibration, conformal, held_out = _calibrate(
+        calibration, conformal, measured = _calibrate(
             material, nomenclature, params, folder, progress, maker
         )
     _learn(material.samples, params, folder, progress, "")
@@ -113,7 +114,7 @@ def train(
         material=material,
         calibration=calibration,
         conformal=conformal,
-        held_out=held_out,
+        measured=measured,
     )
     model.keep(keep)
     progress("finishing", 1.0)
@@ -142,7 +143,8 @@ def _calibrate(
 
     One half of them gives weights, temperature and the worth of the rules engine, the other the
     scores for conformal sets and the accuracy that the card states, with the engine where there is
-    one. The calibrating models see neither; the model itself then learns from both.
+    one; an engine alone is judged there too. The calibrating models see neither; the model itself
+    then learns from both.
     """
     progress("grouping near-duplicates", 0.0)
     groups = near_duplicate_groups(material.words)
@@ -162,10 +164,10 @@ def _calibrate(
         _learn(seen, params, scratch, progress, " for calibration")
         ensemble = Ensemble(scratch, [file.name for file in scratch.iterdir()])
         hierarchy = Hierarchy(ensemble.labels, nomenclature, material.level)
-        engine = maker.build((*for_tuning, *for_judging)) if params.lookup else None
+        engine = maker.attempt((*for_tuning, *for_judging))
         for rounds, held in ((tuning, for_tuning), (judging, for_judging)):
             samples = [material.samples[i] for i in held]
-            looked_up = maker.answers(engine, held) if engine else ()
+            looked_up = maker.answers(engine, held) if engine is not None else ()
             rounds.append(Round.of(ensemble, hierarchy, samples, looked_up))
         shutil.rmtree(scratch)
     progress("calibrating", 0.0)
@@ -189,4 +191,5 @@ def _calibrate(
         lookup=first,
     )
     progress("calibrating", 1.0)
-    return calibration, conformal, after
+    alone = rates(judging, nomenclature, material.level)
+    return calibration, conformal, {"held_out": after, "lookup_held_out": alone}
