@@ -6,6 +6,7 @@ import json
 import shutil
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,18 @@ import pytest
 from mlflow import MlflowClient
 
 from autonoe.errors import AutonoeError
+from autonoe.waiting import wait_until
 from autonoe_nace import registry, tracking
 from autonoe_nace.model import NaceModel
 from autonoe_nace.model.manifest import FileEntry
 from autonoe_nace.registry import artefact
 from nace.registry_parts import mlflow
+from support.serving_process import TEXT, start
 
 __all__ = ["mlflow"]
+
+SWAP_S = 300
+"""Longest wait for a server's verdict: it starts two processes for each version."""
 
 
 @pytest.fixture
@@ -160,20 +166,23 @@ def test_an_array_that_claims_to_be_larger_than_its_file_is_refused(
     assert "more than it does" in refused(put(name, folder), tmp_path / "cache")
 
 
+def write_pyfunc(folder: Path, marker: Path) -> None:
+    """Write a model of MLflow's own kind, which writes ``marker`` however it is loaded."""
+    code = f"import pathlib; pathlib.Path({str(marker)!r}).write_text('x')"
+    (folder / "python_model.pkl").write_bytes(b"cbuiltins\nexec\n(V" + code.encode() + b"\ntR.")
+    (folder / "model_code.py").write_text(code)
+    (folder / "sitecustomize.py").write_text(code)
+    (folder / "MLmodel").write_text(
+        "flavors:\n  python_function:\n    loader_module: model_code\n"
+        "    model_code_path: model_code.py\n    python_model: python_model.pkl\n"
+    )
+
+
 def test_code_beside_the_model_is_left_where_it_is(name: str, folder: Path, tmp_path: Path) -> None:
     marker = tmp_path / "executed"
-    code = f"import pathlib; pathlib.Path({str(marker)!r}).write_text('x')"
 
     def spoil(changed: Path) -> None:
-        (changed / "python_model.pkl").write_bytes(
-            b"cbuiltins\nexec\n(V" + code.encode() + b"\ntR."
-        )
-        (changed / "model_code.py").write_text(code)
-        (changed / "sitecustomize.py").write_text(code)
-        (changed / "MLmodel").write_text(
-            "flavors:\n  python_function:\n    loader_module: model_code\n"
-            "    model_code_path: model_code.py\n    python_model: python_model.pkl\n"
-        )
+        write_pyfunc(changed, marker)
 
     uri = put(name, folder, spoil)
     fetched, _ = registry.fetch(uri, tmp_path / "cache")
@@ -228,3 +237,87 @@ def test_an_address_of_another_kind_is_refused_before_it_is_asked(source: str) -
 )
 def test_addresses_of_stores_are_taken(source: str) -> None:
     artefact.check_source(source)
+
+
+def pins_of(run: tracking.TrackedRun) -> dict[str, str]:
+    """Return the tags by which a version is pinned to the model of ``run``."""
+    told = MlflowClient().get_run(run.run_id).data.tags
+    return {tag: told[tag] for tag in (tracking.SHA_TAG, tracking.ID_TAG, tracking.MANIFEST_TAG)}
+
+
+def hostile_versions(name: str, folder: Path, scratch: Path, marker: Path) -> dict[str, str]:
+    """Add versions to ``name`` that would do harm, and return their numbers by what they are."""
+    client = MlflowClient()
+
+    def version(run: tracking.TrackedRun, tags: dict[str, str]) -> str:
+        source = f"{run.artifacts}/{tracking.ARTIFACT_PATH}"
+        return str(client.create_model_version(name, source, run.run_id, tags=tags).version)
+
+    def copy(what: str) -> Path:
+        return Path(shutil.copytree(folder, scratch / what))
+
+    restated = tracking.track(folder, {}, experiment=f"{name}-restated")
+    changed = copy("restated")
+    _retitle(changed)
+    client.log_artifacts(restated.run_id, str(changed), tracking.ARTIFACT_PATH)
+
+    # whoever registers it also writes down the hashes of the bad files
+    objects = np.array([_Payload(marker)], dtype=object)
+    pickled = copy("pickled")
+    _with_array(pickled, lambda path: np.save(path, objects, allow_pickle=True))
+    array = tracking.track(pickled, {}, experiment=f"{name}-array")
+
+    foreign = scratch / "pyfunc"
+    foreign.mkdir()
+    write_pyfunc(foreign, marker)
+    run = client.create_run(client.create_experiment(f"{name}-pyfunc"))
+    client.log_artifacts(run.info.run_id, str(foreign), tracking.ARTIFACT_PATH)
+    pyfunc = replace(array, run_id=run.info.run_id, artifacts=run.info.artifact_uri)
+    return {
+        "restated manifest": version(restated, pins_of(restated)),
+        "array of objects": version(array, pins_of(array)),
+        "pyfunc without hashes": version(pyfunc, {}),
+        "pyfunc under a model's hashes": version(pyfunc, pins_of(restated)),
+    }
+
+
+@pytest.mark.slow
+def test_a_running_server_keeps_its_version_whatever_the_alias_points_to(
+    name: str, folder: Path, tmp_path: Path
+) -> None:
+    marker = tmp_path / "executed"
+    good = registry.register(tracking.track(folder, {}, experiment=name), name=name).version
+    hostile = hostile_versions(name, folder, tmp_path, marker)
+    client = MlflowClient()
+    client.set_registered_model_alias(name, "champion", good)
+    options = ["--refresh", "0.2", "--registry-timeout", str(SWAP_S)]
+    server = start(f"models:/{name}@champion", tmp_path / "state", *options)
+
+    def answer() -> tuple[str, bool]:
+        status, document = server.post(TEXT)
+        assert status == 200
+        assert document["results"][0]["candidates"]
+        return document["model"]["version"], document["model"]["stale"]
+
+    try:
+        server.wait()
+        for what, version in hostile.items():
+            wait_until(lambda: answer() == (good, False), timeout_s=SWAP_S, what="the good one")
+            client.set_registered_model_alias(name, "champion", version)
+            wait_until(lambda: answer()[1], timeout_s=SWAP_S, what=f"the refusal: {what}")
+            assert answer() == (good, True), what
+            assert server.get("/health/ready")[0] == 200
+            client.set_registered_model_alias(name, "champion", good)
+        wait_until(lambda: answer() == (good, False), timeout_s=SWAP_S, what="the good one")
+    finally:
+        server.process.terminate()
+        said = server.process.communicate(timeout=60)[1].decode()
+    # each was refused for what it is, and not because the registry was slow
+    for what, version in hostile.items():
+        assert f"Version {version} cannot be used: " in said, what
+    assert "holds Python objects" in said
+    assert "records no hash of a native model" in said
+    assert not marker.exists()
+    # nothing of a refused version was kept
+    (kept,) = (tmp_path / "state" / "models" / name).iterdir()
+    assert kept.name == registry.fetch(f"models:/{name}/{good}", tmp_path / "cache")[0].name
