@@ -17,9 +17,11 @@ from autonoe.embedded import ports
 from autonoe.waiting import wait_until
 from autonoe_nace.data import ateco
 from autonoe_nace.training import TrainingParams, train
+from support.load import busy_factor
 from support.serving_process import TEXT, Server, start
 
 RESPAWN_S = 2.0
+"""From the death of a worker until its successor answers, on an idle machine."""
 BATCH = {"records": [{"text": f"coltivazione di riso e {n} pani"} for n in range(1_000)]}
 
 
@@ -52,16 +54,19 @@ def test_a_killed_worker_is_replaced_while_the_other_answers(serve: Callable[...
     first = {child.pid for child in server.children()}
     assert len(first) == 2
     victim = first.pop()
+    busy = busy_factor()
     os.kill(victim, signal.SIGKILL)
     killed = time.monotonic()
 
     def replaced() -> bool:
+        # a worker counts from when it listens; the row of a dead one is taken away when it is
+        # buried, so the dead one must be gone as well
         pids = {child.pid for child in server.children()}
-        return victim not in pids and len(pids) == 2
+        return victim not in pids and len(pids) == 2 and server.metric("workers") == 2
 
-    wait_until(replaced, timeout_s=RESPAWN_S, what="a new worker", interval_s=0.01)
-    assert time.monotonic() - killed <= RESPAWN_S
-    ready(server, 2)
+    wait_until(replaced, timeout_s=60, what="a new worker that answers", interval_s=0.01)
+    took_s = time.monotonic() - killed
+    assert took_s <= RESPAWN_S * max(busy, busy_factor()), f"{took_s:.1f} s"
     assert [server.post(TEXT)[0] for _ in range(10)] == [200] * 10
 
 
@@ -114,6 +119,20 @@ def test_a_full_disk_costs_logs_and_no_answer(serve: Callable[..., Server]) -> N
     assert b"Prediction logs cannot be written" in said
     assert b"5 prediction logs were dropped" in said
     assert not list((server.state / "logs").glob("*.part"))
+
+
+def test_logs_that_find_no_room_are_dropped_and_counted(serve: Callable[..., Server]) -> None:
+    def nothing_can_be_written() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+    server = serve("--max-pending-logs", "3", before=nothing_can_be_written)
+    assert [server.post(TEXT)[0] for _ in range(12)] == [200] * 12
+    # lines that the writer has in hand come back to the queue when the disk refuses them
+    wait_until(lambda: server.metric("logs_dropped") == 9, timeout_s=30, what="the dropped lines")
+    assert (server.metric("logs_written"), server.metric("logs_waiting")) == (0, 3)
+    assert server.post(BATCH)[0] == 200
+    wait_until(lambda: server.metric("logs_dropped") == 1_009, timeout_s=30, what="all of a batch")
+    assert [server.post(TEXT)[0] for _ in range(3)] == [200] * 3
 
 
 def test_workers_end_with_their_parent(serve: Callable[..., Server]) -> None:

@@ -66,6 +66,13 @@ def _default_state() -> Path:
 @click.option(
     "--log/--no-log", "logging", default=True, help="Keep a log of the predictions; on by default."
 )
+@click.option(
+    "--max-pending-logs",
+    default=100_000,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Log lines that a worker keeps in memory while the disk is full; more are dropped.",
+)
 @click.option("--pseudonymise", is_flag=True, help="Log an HMAC of each text, not the text.")
 @click.option(
     "--registry-timeout",

@@ -17,6 +17,7 @@ class ServedLog(PredictionLog):
         super().__init__(
             settings.state_dir / "logs",
             flush_s=settings.flush_s,
+            max_pending=settings.max_pending_logs,
             pseudonymise=settings.pseudonymise,
         )
         self._metrics = metrics

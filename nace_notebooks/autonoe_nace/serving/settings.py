@@ -41,6 +41,8 @@ class ServingSettings:
     """Longest time a log line stays in memory, in seconds."""
     logging: bool = True
     """False keeps no log of predictions: for measuring what logging costs."""
+    max_pending_logs: int = 100_000
+    """Log lines that each worker keeps while the disk refuses them; more are dropped, counted."""
     pseudonymise: bool = False
     """Log an HMAC of each text instead of the text."""
     registry_timeout_s: float = 60.0
@@ -71,6 +73,11 @@ class ServingSettings:
             raise InvalidInputError(
                 "The root path starts with a slash and does not end with one.",
                 hint="For example /services/nace",
+            )
+        if self.max_pending_logs < 1:
+            raise InvalidInputError(
+                "A worker keeps one log line at least until it is written.",
+                hint="100000 is usual; --no-log keeps no log at all.",
             )
         if not 1 <= self.workers <= MAX_WORKERS:
             raise InvalidInputError(
