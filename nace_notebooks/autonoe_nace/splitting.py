@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,6 +17,10 @@ SIMILARITY = 0.75
 
 MOST_COMPARED = 60_000
 """Distinct texts whose characters are compared (under a minute); more are grouped by words only."""
+
+Compared = Literal["characters", "words"]
+
+_LOG = logging.getLogger(__name__)
 
 _COMMON = 0.6
 """Norm of the common n-grams of a text that the search for candidates leaves out."""
@@ -30,7 +35,8 @@ def near_duplicate_groups(prepared: Sequence[str], *, similarity: float = SIMILA
 
     Two texts share a group when they hold the same words in any order, when the cosine of their
     character 3- to 5-grams reaches ``similarity``, or when a chain of such texts joins them. Of
-    more than :data:`MOST_COMPARED` distinct texts only the words are compared.
+    more than :data:`MOST_COMPARED` distinct texts only the words are compared; a logged warning
+    says so, and :func:`compared_by` tells.
 
     Parameters
     ----------
@@ -47,13 +53,28 @@ def near_duplicate_groups(prepared: Sequence[str], *, similarity: float = SIMILA
     parent = list(range(len(prepared)))
     first: dict[str, int] = {}
     for i, text in enumerate(prepared):
-        _join(parent, i, first.setdefault(" ".join(sorted(set(text.split()))), i))
-    distinct = list(first.items())
-    if similarity < 1 and 1 < len(distinct) <= MOST_COMPARED:
-        for a, b in _similar_pairs([prepared[i] for _, i in distinct], similarity):
-            _join(parent, distinct[a][1], distinct[b][1])
+        _join(parent, i, first.setdefault(_bag(text), i))
+    distinct = list(first.values())
+    if similarity < 1 and len(distinct) > MOST_COMPARED:
+        _LOG.warning(
+            "%s different texts, more than %s: near-duplicates are those with the same words; "
+            "close spellings are not found, and figures on held-out texts flatter a little.",
+            f"{len(distinct):,}",
+            f"{MOST_COMPARED:,}",
+        )
+    elif similarity < 1 and len(distinct) > 1:
+        for a, b in _similar_pairs([prepared[i] for i in distinct], similarity):
+            _join(parent, distinct[a], distinct[b])
     numbers: dict[int, int] = {}
     return [numbers.setdefault(_root(parent, i), len(numbers)) for i in range(len(prepared))]
+
+
+def compared_by(prepared: Sequence[str]) -> Compared:
+    """Return by what :func:`near_duplicate_groups` compares these texts: characters, or words only.
+
+    The latter for more than :data:`MOST_COMPARED` texts with different words.
+    """
+    return "characters" if len(set(map(_bag, prepared))) <= MOST_COMPARED else "words"
 
 
 def hold_out(groups: Sequence[int], *, share: float, seed: int = 0) -> tuple[list[int], list[int]]:
@@ -167,6 +188,10 @@ def _rare_part(vectors: Any, common: float) -> Any:
     rare.data[squares[1:] - before_row <= common**2] = 0
     rare.eliminate_zeros()
     return rare
+
+
+def _bag(text: str) -> str:
+    return " ".join(sorted(set(text.split())))
 
 
 def _shuffle_key(group: int, seed: int) -> bytes:

@@ -82,13 +82,18 @@ def _run(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_a_split_file_keeps_all_columns_and_whole_groups(
-    data: Path, ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data: Path,
+    ending: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     output = tmp_path / f"split.{ending}"
     arguments = ["--data", str(data), "--nomenclature", "nace-rev2", "--output", str(output)]
     left, out = _run("split", *arguments, "--test-share", "0.3", "--json", capsys=capsys)
     document = json.loads(out)
     assert (left, document["rows"], document["column"]) == (0, 63, "part")
+    assert document["compared"] == "characters"
     columns = read_columns(str(output)).columns
     assert list(columns) == ["text", "code", "fold", "group", "part"]
     assert columns["fold"][0] == "x0"
@@ -100,6 +105,9 @@ def test_a_split_file_keeps_all_columns_and_whole_groups(
     left, out = _run("split", *arguments, "--folds", "2", capsys=capsys)
     assert (left, set(read_columns(str(output)).columns["fold"])) == (0, {"0", "1"})
     assert not list(tmp_path.glob("tmp*")), "nothing half-written stays"
+    monkeypatch.setattr("autonoe_nace.splitting.MOST_COMPARED", 5)
+    left, out = _run("split", *arguments, "--folds", "2", "--json", capsys=capsys)
+    assert (left, json.loads(out)["compared"]) == (0, "words")
 
 
 def test_the_report_of_duplicates_is_a_document_and_words(

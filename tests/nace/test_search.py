@@ -110,7 +110,12 @@ def test_folds_keep_near_duplicates_together_or_follow_a_column(table: Path) -> 
     by_column = gather(make_plan(table, [{"lr": 0.5}]))
     assert by_column.k == 3
     assert by_column.fold[:4] == (0, 1, 2, 0)
-    by_group = gather(make_plan(table, [{"lr": 0.5}], fold_column="", folds=2))
+    plan = make_plan(table, [{"lr": 0.5}], fold_column="", folds=2)
+    by_group = gather(plan)
+    assert (by_column.compared, by_group.compared) == ("", "characters")
+    told = plan.model_copy(update={"compared": "words"})
+    assert told.id == plan.id, "it follows from the texts and names no other search"
+    assert SearchPlan.model_validate_json(told.text()).compared == "words"
     assert set(by_group.fold) == {0, 1}
     where: dict[str, set[int]] = {}
     for text, fold in zip(by_group.data.texts, by_group.fold, strict=True):

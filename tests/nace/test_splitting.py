@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from autonoe.errors import InvalidInputError
 from autonoe_nace.data import read_table
 from autonoe_nace.nomenclature import load_nomenclature
-from autonoe_nace.splitting import folds, hold_out, near_duplicate_groups
+from autonoe_nace.splitting import compared_by, folds, hold_out, near_duplicate_groups
 from autonoe_nace.text import Preparation, load_rules
 
 GROUPS = [0, 0, 0, 1, 1, 2, 3, 4, 5, 5, 6, 7, 8, 9]
@@ -81,12 +81,21 @@ def test_twenty_thousand_texts_take_less_than_ten_seconds(shared_data: Path) -> 
     assert len(texts) == len(groups) == 20_000
 
 
-def test_more_texts_than_the_limit_are_grouped_by_their_words(
-    monkeypatch: pytest.MonkeyPatch,
+def test_more_texts_than_the_limit_are_grouped_by_their_words_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("autonoe_nace.splitting.MOST_COMPARED", 3)
     texts = ["concret block", "concret blocks", "block concret", "rice", "wheat"]
+    monkeypatch.setattr("autonoe_nace.splitting.MOST_COMPARED", 4)
+    assert near_duplicate_groups(texts) == [0, 0, 0, 1, 2]
+    assert compared_by(texts) == "characters"
+    assert not caplog.records
+    monkeypatch.setattr("autonoe_nace.splitting.MOST_COMPARED", 3)
     assert near_duplicate_groups(texts) == [0, 1, 0, 2, 3]
+    assert compared_by(texts) == "words"
+    (said,) = caplog.messages
+    assert said.startswith("4 different texts, more than 3: near-duplicates are those with the")
+    near_duplicate_groups(texts, similarity=1)
+    assert len(caplog.records) == 1, "only words were asked for"
 
 
 @pytest.mark.parametrize("seed", [0, 1, 7])

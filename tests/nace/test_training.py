@@ -90,6 +90,18 @@ def test_the_manifest_says_what_was_learned_from(data: Dataset, model: NaceModel
     assert set(manifest.training["held_out"]) == {"1", "2", "3", "4"}
 
 
+def test_the_manifest_says_how_near_duplicates_were_found(
+    data: Dataset, model: NaceModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert model.manifest.training["near_duplicates_by"] == "characters"
+    monkeypatch.setattr("autonoe_nace.splitting.MOST_COMPARED", 100)
+    crude = train(data.subset(range(300)), QUICK)
+    assert crude.manifest.training["near_duplicates_by"] == "words"
+    said = "near-duplicates are those with the same words only"
+    assert said in (crude.save(tmp_path / "crude") / "README.md").read_text(encoding="utf-8")
+    assert said not in (model.save(tmp_path / "fine") / "README.md").read_text(encoding="utf-8")
+
+
 def test_canaries_hold_titles_and_no_row_of_the_data() -> None:
     rows = [f"secret activity number {i} of a person" for i in range(60)]
     codes = ["01.12", "10.71", "47.11"] * 20

@@ -84,13 +84,14 @@ def split(
     from autonoe_nace.data.split_file import split as make_split
     from autonoe_nace.data.split_file import write_split
     from autonoe_nace.nomenclature import load_nomenclature
-    from autonoe_nace.splitting import near_duplicate_groups
+    from autonoe_nace.splitting import compared_by, near_duplicate_groups
     from autonoe_nace.text import Preparation, rules_for
 
     tree = load_nomenclature(nomenclature)
     labelled = read_labelled("data", data, tree, columns, language=language)
     prepare = Preparation(rules_for(language or tree.language))
-    groups = near_duplicate_groups(prepare.all(labelled.texts))
+    prepared = prepare.all(labelled.texts)
+    groups = near_duplicate_groups(prepared)
     found = make_split(groups, k=folds, share=test_share, seed=seed)
     rows = write_split(data, labelled, found, output)
     if as_json:
@@ -99,6 +100,7 @@ def split(
                 "path": output,
                 "rows": rows,
                 "groups": len(set(groups)),
+                "compared": compared_by(prepared),
                 "column": found.column,
                 "sizes": found.sizes,
             }

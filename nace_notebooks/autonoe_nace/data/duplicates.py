@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autonoe_nace.data.dataset import Dataset
-from autonoe_nace.splitting import MOST_COMPARED, SIMILARITY, near_duplicate_groups
+from autonoe_nace.splitting import SIMILARITY, compared_by, near_duplicate_groups
 from autonoe_nace.text import Preparation, rules_for
 
 SHOWN = 20
@@ -161,7 +161,7 @@ def find_duplicates(
             not data.nomenclature.on_one_path(data.codes[i] for i in rows)
             for rows in in_group.values()
         ),
-        compared_characters=similarity < 1 and len(set(prepared)) <= MOST_COMPARED,
+        compared_characters=similarity < 1 and compared_by(prepared) == "characters",
         largest=tuple(
             {"texts": len(rows), "examples": list(dict.fromkeys(data.texts[i] for i in rows))[:3]}
             for rows in largest

@@ -78,6 +78,12 @@ def _metrics(manifest: Manifest) -> str:
         lines.append(
             f"| {level} | {row['n']:,} | {_interval(row['top1'])} | {_interval(row['top5'])} |"
         )
+    if manifest.training.get("near_duplicates_by") == "words":
+        lines += [
+            "",
+            "There were too many texts to compare their characters: near-duplicates are those with "
+            "the same words only, which flatters these figures a little.",
+        ]
     return "\n".join([*lines, *_rules_alone(manifest)])
 
 

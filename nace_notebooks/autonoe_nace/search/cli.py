@@ -257,7 +257,8 @@ def _plan(
     )
     material = gather(plan)
     report("data", material.data)
-    return plan.model_copy(update={"sha256": material.sha256}), material
+    known = {"sha256": material.sha256, "compared": material.compared}
+    return plan.model_copy(update=known), material
 
 
 def _carry_on(store: Any, material: Folded | None, rest: dict[str, Any]) -> None:

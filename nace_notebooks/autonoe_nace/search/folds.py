@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from autonoe.errors import InvalidInputError
 from autonoe_nace.data import Dataset, read_table
 from autonoe_nace.data.conditions import Condition
 from autonoe_nace.nomenclature import load_nomenclature
 from autonoe_nace.search.plan import SearchPlan
-from autonoe_nace.splitting import folds, near_duplicate_groups
+from autonoe_nace.splitting import Compared, compared_by, folds, near_duplicate_groups
 from autonoe_nace.tables import read_columns
 from autonoe_nace.text import Preparation, load_rules, rules_for
 
@@ -29,12 +30,15 @@ class Folded:
         One per text, 0 to ``k`` - 1.
     k : int
         Number of folds.
+    compared : {"characters", "words", ""}
+        By what near-duplicates were found; empty when a column names the folds.
     """
 
     data: Dataset
     extra: tuple[Dataset, ...]
     fold: tuple[int, ...]
     k: int
+    compared: Compared | Literal[""] = ""
 
     @property
     def sha256(self) -> dict[str, str]:
@@ -81,8 +85,12 @@ def gather(plan: SearchPlan) -> Folded:
         )
         for uri in m.extra
     )
-    fold = _by_column(plan, data.rows) if plan.fold_column else _by_group(plan, data, language)
-    found = Folded(data, extra, tuple(fold), max(fold) + 1)
+    compared: Compared | Literal[""] = ""
+    if plan.fold_column:
+        fold = _by_column(plan, data.rows)
+    else:
+        fold, compared = _by_group(plan, data, language)
+    found = Folded(data, extra, tuple(fold), max(fold) + 1, compared)
     if plan.sha256 and found.sha256 != plan.sha256:
         raise InvalidInputError(
             f"{m.data} or the extra material holds other texts than when this search began.",
@@ -105,7 +113,8 @@ def _by_column(plan: SearchPlan, rows: Sequence[int]) -> list[int]:
     return [place[value] for value in values]
 
 
-def _by_group(plan: SearchPlan, data: Dataset, language: str) -> list[int]:
+def _by_group(plan: SearchPlan, data: Dataset, language: str) -> tuple[list[int], Compared]:
     rules = load_rules(language) if language else rules_for(data.nomenclature.language)
-    groups = near_duplicate_groups(Preparation(rules).all(data.texts))
-    return folds(groups, k=plan.folds, seed=plan.seed)
+    prepared = Preparation(rules).all(data.texts)
+    groups = near_duplicate_groups(prepared)
+    return folds(groups, k=plan.folds, seed=plan.seed), compared_by(prepared)

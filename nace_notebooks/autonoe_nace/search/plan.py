@@ -85,6 +85,8 @@ class SearchPlan(BaseModel):
     sha256 : dict of str to str
         Of the data and the extra material, in their order: a search that goes on with other texts
         would compare what cannot be compared.
+    compared : {"characters", "words", ""}
+        By what near-duplicates were found; empty with a column of folds, or when not known.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -100,12 +102,16 @@ class SearchPlan(BaseModel):
     seed: int = Field(default=1, ge=0)
     experiment: str = ""
     sha256: dict[str, str] = {}
+    compared: Literal["characters", "words", ""] = ""
 
     @property
     def id(self) -> str:
         """Name of the search by its content: the same search has the same name everywhere."""
         # The data's hash says which texts; where they lie is not part of what is searched.
-        content = self.model_dump(mode="json", exclude={"material": {"data", "extra"}})
+        # How near-duplicates are found follows from it.
+        content = self.model_dump(
+            mode="json", exclude={"material": {"data", "extra"}, "compared": True}
+        )
         text = json.dumps(content, sort_keys=True)
         return f"search-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 

@@ -19,7 +19,7 @@ from autonoe_nace.model.manifest import LOOKUP_FILE, MODEL_FILE, Calibration
 from autonoe_nace.model.scores import Scorer
 from autonoe_nace.nomenclature import Nomenclature
 from autonoe_nace.nomenclature.notes import Note
-from autonoe_nace.splitting import near_duplicate_groups
+from autonoe_nace.splitting import compared_by, near_duplicate_groups
 from autonoe_nace.text import Banding, FeatureTokens, Preparation, load_rules, rules_for
 from autonoe_nace.training.assemble import assemble
 from autonoe_nace.training.calibrate import choose_temperature, choose_weights
@@ -192,4 +192,5 @@ def _calibrate(
     )
     progress("calibrating", 1.0)
     alone = rates(judging, nomenclature, material.level)
-    return calibration, conformal, {"held_out": after, "lookup_held_out": alone}
+    measured = {"held_out": after, "lookup_held_out": alone}
+    return calibration, conformal, {**measured, "near_duplicates_by": compared_by(material.words)}
