@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +15,7 @@ import ipywidgets as widgets
 from autonoe.errors import AutonoeError
 from autonoe_nace.dashboard_gold import gold_page
 from autonoe_nace.dashboard_html import Cell, interval, percent, points, ratio, table
+from autonoe_nace.dashboard_windows import WindowChoice
 from autonoe_nace.monitoring import (
     Logs,
     Selection,
@@ -30,7 +30,6 @@ from autonoe_nace.monitoring import (
 )
 from autonoe_nace.nomenclature import Nomenclature
 
-_FOUR_WEEKS = 28
 Question = Callable[[], tuple[float, Selection]]
 
 
@@ -64,13 +63,21 @@ class Tabs:
         self.classes, self.compared, self.drift, self.service, self.gold = (
             widgets.HTML() for _ in range(5)
         )
+        self.windows = WindowChoice(self._moved)
+        self.windows.suggest(logs.span())
         self.measure = widgets.Button(description="Measure drift", icon="search")
         self.measure.on_click(lambda _: self._show(self.drift, self._drift))
         self.code.observe(self._chosen, "value")
         pages: dict[str, tuple[widgets.Widget, Callable[[], None]]] = {
             "Classes": (widgets.VBox([self.code, self.classes]), self._classes_page),
-            "Two windows": (self.compared, lambda: self._show(self.compared, self._compared)),
-            "Drift": (widgets.VBox([self.measure, self.drift]), lambda: None),
+            "Two windows": (
+                widgets.VBox([self.windows.widget, self.compared]),
+                lambda: self._show(self.compared, self._compared),
+            ),
+            "Drift": (
+                widgets.VBox([self.windows.widget, self.measure, self.drift]),
+                lambda: None,
+            ),
             "Service": (self.service, lambda: self._show(self.service, self._service)),
             "Gold standard": (self.gold, lambda: self._show(self.gold, self._gold_table)),
         }
@@ -154,17 +161,17 @@ class Tabs:
             for title, rows in parts
         )
 
-    def _windows(self) -> tuple[Window, Window, float, Selection]:
+    def _asked(self) -> tuple[Window, Window, float, Selection]:
         threshold, selection = self._question()
-        span = self._logs.span(selection)
-        if span is None or span.days == 1:
-            raise AutonoeError("Two windows need two days of logs at least.")
-        length = min(_FOUR_WEEKS, span.days // 2)
-        after = Window(span.last - timedelta(days=length - 1), span.last)
-        return after.before(), after, threshold, selection
+        self.windows.suggest(self._logs.span(selection))
+        return *self.windows.windows(), threshold, selection
+
+    def _moved(self) -> None:
+        self.drift.value = ""  # it was measured between other days
+        self.update()
 
     def _compared(self) -> str:
-        before, after, threshold, selection = self._windows()
+        before, after, threshold, selection = self._asked()
         found = compare(
             self._logs, before, after, threshold=threshold, tree=self.tree, selection=selection
         )
@@ -211,13 +218,13 @@ class Tabs:
         )
 
     def _drift(self) -> str:
-        before, after, _, selection = self._windows()
+        before, after, _, selection = self._asked()
         found = drift(self._logs, before, after, tree=self.tree, selection=selection)
         rows = [
             (
                 *(row["label"], row["kind"]),
                 *(f"{row['distances']['hellinger']:.3f}", f"{row['baseline']['hellinger']:.3f}"),
-                f"{row['season']['hellinger']:.3f}" if row["season"] else "",
+                f"{row['season_usual']['hellinger']:.3f}" if row["season_usual"] else "",
                 f"{row['distances']['bhattacharyya']:.4f}",
                 f"{row['distances']['kullback_leibler']:.4f}",
                 f"{row['distances']['ks']:.3f}" if "ks" in row["distances"] else "",
@@ -229,7 +236,8 @@ class Tabs:
         head = ("Variable", "", "Hellinger", "Usual", "Last year", "Bhattacharyya")
         note = (
             f"<p class='quiet'>{before} against {after}. “Usual” is the distance that such windows "
-            "have in 95 of 100 cases when nothing changes.</p>"
+            "have in 95 of 100 cases when nothing changes, “last year” what the same weeks have in "
+            "95 of 100 years like the last.</p>"
         )
         more = ("Kullback-Leibler", "Kolmogorov-Smirnov", "Cramér's V", "Finding")
         return note + table((*head, *more), rows, texts=2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -15,8 +15,15 @@ from autonoe.cli import main
 from autonoe.errors import NotFoundError
 from autonoe_nace.dashboard import Dashboard
 from autonoe_nace.logs.record import LogRecord, table
-from autonoe_nace.monitoring import Logs, PredictionStatistics, Selection, daily
-from autonoe_nace.monitoring.page import write_page
+from autonoe_nace.monitoring import (
+    Logs,
+    PredictionStatistics,
+    Selection,
+    Window,
+    compare,
+    daily,
+)
+from autonoe_nace.monitoring.page import Asked, write_page
 from support.browser import chromium
 from support.places import ARTEFACTS
 
@@ -121,10 +128,82 @@ def test_the_widget_shows_every_tab(folder: Path) -> None:
     assert "<img" not in everything
 
 
+def test_a_person_chooses_both_windows(folder: Path) -> None:
+    logs = Logs(str(folder))
+    tabs = Dashboard(PredictionStatistics(str(folder)), threshold=0.7).tabs
+    tabs.widget.selected_index = 1
+    last = FIRST + timedelta(days=59)
+    pickers = tabs.windows
+    shown = (pickers.before_first, pickers.before_last, pickers.after_first, pickers.after_last)
+    offered = [picker.value for picker in shown]
+    assert offered == [last - timedelta(days=n) for n in (55, 28, 27, 0)]
+    days = [FIRST + timedelta(days=n) for n in (0, 9, 20, 26)]
+    for picker, day in zip(shown, days, strict=True):
+        picker.value = day
+    first, second = Window(days[0], days[1]), Window(days[2], days[3])
+    found = compare(logs, first, second, threshold=0.7)
+    assert f"<th scope='col'>{first}</th><th scope='col'>{second}</th>" in tabs.compared.value
+    for part in ("before", "after"):
+        assert f"<td>{100 * found[part]['automatic']['value']:.1f} %</td>" in tabs.compared.value
+    tabs.widget.selected_index = 2
+    tabs.measure.click()
+    assert f"{first} against {second}" in tabs.drift.value
+    pickers.after_last.value = days[2] - timedelta(days=1)
+    assert tabs.drift.value == "", "measured between other days"
+    tabs.measure.click()
+    assert "before it begins" in tabs.drift.value
+    pickers.after_last.value = None
+    tabs.widget.selected_index = 1
+    assert "four dates" in tabs.compared.value
+    pickers.again.click()
+    assert [picker.value for picker in shown] == offered
+    assert str(Window(offered[2], offered[3])) in tabs.compared.value
+
+
+@pytest.mark.parametrize(
+    ("options", "windows"),
+    [
+        ([], ((4, 31), (32, 59))),
+        (["--after", "7d"], ((46, 52), (53, 59))),
+        (["--after", "7d", "--before", "14d"], ((39, 52), (53, 59))),
+        (["--before", "{0}..{9}", "--after", "{20}..{26}"], ((0, 9), (20, 26))),
+        (["--before", "{0}..{9}"], ((0, 9), (32, 59))),
+    ],
+)
+def test_the_page_compares_the_windows_that_are_named(
+    folder: Path, tmp_path: Path, options: list[str], windows: tuple[tuple[int, int], ...]
+) -> None:
+    days = [str(FIRST + timedelta(days=n)) for n in range(60)]
+    target = tmp_path / "page.html"
+    named = [option.format(*days) for option in options]
+    with pytest.raises(SystemExit) as done:
+        main(["nace", "dashboard", "--from", str(folder), "--html", str(target), *named])
+    assert done.value.code == 0
+    written = target.read_text(encoding="utf-8")
+    document = re.search(r'<script type="application/json"[^>]*>(.*?)</script>', written, re.DOTALL)
+    assert document is not None
+    compared = json.loads(document[1])["windows"]["compared"]
+    shown = [compared[part]["window"] for part in ("before", "after")]
+    assert shown == [f"{days[first]}..{days[last]}" for first, last in windows]
+
+
+def test_a_window_without_predictions_is_refused_when_it_was_named(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "page.html"
+    command = ["nace", "dashboard", "--from", str(folder), "--html", str(target), "--json"]
+    with pytest.raises(SystemExit) as refused:
+        main([*command, "--before", "2020-01-01..2020-01-31"])
+    assert refused.value.code == 1
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert "no predictions in the window 2020-01-01..2020-01-31" in error["message"]
+    assert not target.exists()
+
+
 def test_nothing_selected_is_said(folder: Path, tmp_path: Path) -> None:
     logs = Logs(str(folder))
     with pytest.raises(NotFoundError, match="no predictions"):
-        write_page(logs, tmp_path / "x.html", selection=Selection(deployment="nobody"))
+        write_page(logs, tmp_path / "x.html", Asked(selection=Selection(deployment="nobody")))
     assert not list(tmp_path.iterdir())
     assert logs.span() is not None
     assert logs.span(Selection(deployment=HOSTILE)) is not None

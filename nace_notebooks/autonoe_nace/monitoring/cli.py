@@ -109,6 +109,20 @@ def drift(
         )
 
 
+def _two(before: str | None, after: str | None, span: Any) -> Any:
+    """Return the two windows that were named, or None when neither was."""
+    from autonoe_nace.monitoring import Window
+    from autonoe_nace.monitoring.selection import last_two
+
+    if span is None or not (before or after):
+        return None
+    pair = last_two(span)
+    last = pair[1] if pair else span
+    second = Window.parse(after, today=span.last) if after else last
+    first = Window.parse(before, today=second.before().last) if before else second.before()
+    return first, second
+
+
 def _own_gold() -> str | None:
     """Return where the account's gold standard lies when there is one already."""
     from autonoe.errors import NotFoundError
@@ -156,6 +170,8 @@ def _four_weeks(later: Any) -> Any:
 )
 @click.option("--nomenclature", default="", help="Of the codes; found out by default.")
 @click.option("--window", help="Only these days, such as 90d; all by default.")
+@click.option("--before", help="First of two windows to compare; as long, right before the second.")
+@click.option("--after", help="Second of them; the last four weeks by default.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def dashboard(
     source: str | None,
@@ -165,24 +181,29 @@ def dashboard(
     threshold: float,
     nomenclature: str,
     window: str | None,
+    before: str | None,
+    after: str | None,
     as_json: bool,
 ) -> None:
-    """Write the dashboard as one HTML file."""
+    """Write the dashboard as one HTML file.
+
+    Days are written 2026-01-01..2026-03-31, or 7d for the last seven days with logs.
+    """
     from autonoe_nace.monitoring import Selection, Window
-    from autonoe_nace.monitoring.page import write_page
+    from autonoe_nace.monitoring.page import Asked, write_page
 
     with opened(source, deployment) as logs:
         span = logs.span()
         today = span.last if span else datetime.now(UTC).date()
         chosen = Window.parse(window, today=today) if window else None
-        found = write_page(
-            logs,
-            target,
+        asked = Asked(
             gold=gold or (_own_gold() if source is None else None),
             threshold=threshold,
             nomenclature=nomenclature,
             selection=Selection(window=chosen, deployment=deployment),
+            windows=_two(before, after, span),
         )
+        found = write_page(logs, target, asked)
     if as_json:
         print_json({"path": str(target), **found})
     else:

@@ -8,6 +8,7 @@ from typing import Any
 
 from autonoe.errors import InvalidInputError
 
+_FOUR_WEEKS = 28
 _SEASON_DAYS = 364
 """52 weeks: a year back on the same day of the week."""
 
@@ -66,6 +67,21 @@ class Window:
     def __str__(self) -> str:
         """Return ``2026-01-01..2026-03-31``."""
         return f"{self.first}..{self.last}"
+
+
+def last_two(span: Window) -> tuple[Window, Window] | None:
+    """Return the last four weeks and the four before, or the halves of a shorter span.
+
+    Returns
+    -------
+    tuple of Window or None
+        Earlier one first; None of a single day.
+    """
+    length = min(_FOUR_WEEKS, span.days // 2)
+    if length == 0:
+        return None
+    after = Window(span.last - timedelta(days=length - 1), span.last)
+    return after.before(), after
 
 
 @dataclass(frozen=True)

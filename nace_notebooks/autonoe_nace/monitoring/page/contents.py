@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from autonoe.errors import InvalidInputError, NotFoundError
@@ -12,45 +13,56 @@ from autonoe_nace.monitoring.daily import by_hundredth, per_day
 from autonoe_nace.monitoring.drift import drift
 from autonoe_nace.monitoring.gold import ROUNDS, chosen, metrics, read_gold, rounds
 from autonoe_nace.monitoring.operations import errors, latency, versions
-from autonoe_nace.monitoring.selection import Selection, Window
+from autonoe_nace.monitoring.selection import ALL, Selection, Window, last_two
 from autonoe_nace.monitoring.source import Logs
 from autonoe_nace.nomenclature import Nomenclature
 
 HUNDREDTHS = 101
-_WEEKS = 28
 _GOLD_STEP = 5
 
 
-def contents(
-    logs: Logs, *, gold: str | None, threshold: float, nomenclature: str, selection: Selection
-) -> dict[str, Any]:
-    """Return the document of the page.
+@dataclass(frozen=True)
+class Asked:
+    """What a page is about.
 
-    Parameters
+    Attributes
     ----------
-    logs : Logs
-        Where to count.
-    gold : str, optional
-        Where the gold standard lies.
+    gold : str or None
+        Where the gold standard lies, ``s3://…`` or a folder.
     threshold : float
-        Where the slider starts, and what the windows are compared by.
+        Where the slider starts, in [0, 1], and what the windows are compared by.
     nomenclature : str
         Of the codes; found out when empty.
     selection : Selection
         Which predictions.
+    windows : tuple of Window or None
+        What is compared, earlier one first; the last four weeks and the four before by default.
+    """
+
+    gold: str | None = None
+    threshold: float = 0.8
+    nomenclature: str = ""
+    selection: Selection = ALL
+    windows: tuple[Window, Window] | None = None
+
+
+def contents(logs: Logs, asked: Asked) -> dict[str, Any]:
+    """Return the document of the page.
 
     Raises
     ------
     NotFoundError
-        If nothing is selected, or there is no gold standard where one was named.
+        If nothing is selected, a window that was named holds no prediction, or there is no gold
+        standard where one was named.
     """
+    selection, threshold = asked.selection, asked.threshold
     span = logs.span(selection)
     if span is None:
         raise NotFoundError(
             "There are no predictions of these days and this deployment.",
             hint="Choose other days, or bring newer logs with autonoe nace etl.",
         )
-    tree = nomenclature_of(logs, nomenclature)
+    tree = nomenclature_of(logs, asked.nomenclature)
     days = per_day(logs, selection)
     return {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -63,8 +75,8 @@ def contents(
         "latency": latency(logs, selection),
         "errors": errors(logs, selection),
         "versions": [_dated(row) for row in versions(logs, threshold, selection)],
-        "windows": _windows(logs, selection, span, threshold, tree),
-        "gold": _gold(gold, tree, selection) if gold else None,
+        "windows": _windows(logs, asked, span, tree),
+        "gold": _gold(asked.gold, tree, selection) if asked.gold else None,
     }
 
 
@@ -103,20 +115,22 @@ def _path(tree: Nomenclature | None, code: str) -> list[list[str]]:
 
 
 def _windows(
-    logs: Logs, selection: Selection, span: Window, threshold: float, tree: Nomenclature | None
+    logs: Logs, asked: Asked, span: Window, tree: Nomenclature | None
 ) -> dict[str, Any] | None:
-    """Return the last four weeks beside the four before, or halves of what there is."""
-    length = min(_WEEKS, span.days // 2)
-    if length == 0:
+    """Return the windows that were named side by side; by default the last two of the logs."""
+    pair = asked.windows or last_two(span)
+    if pair is None:
         return None
-    after = Window(span.last - timedelta(days=length - 1), span.last)
-    before = after.before()
+    before, after = pair
+    chosen: dict[str, Any] = {"tree": tree, "selection": asked.selection}
     try:
-        compared = compare(logs, before, after, threshold=threshold, tree=tree, selection=selection)
-        moved = drift(logs, before, after, tree=tree, selection=selection)
+        compared = compare(logs, before, after, threshold=asked.threshold, **chosen)
+        moved = drift(logs, before, after, **chosen)
     except NotFoundError:
+        if asked.windows:
+            raise
         return None  # weeks without any prediction have nothing to compare
-    return {"compared": compared, "drift": moved["variables"], "threshold": threshold}
+    return {"compared": compared, "drift": moved["variables"], "threshold": asked.threshold}
 
 
 def _gold(uri: str, tree: Nomenclature | None, selection: Selection) -> dict[str, Any]:

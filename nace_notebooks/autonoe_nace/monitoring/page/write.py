@@ -12,22 +12,14 @@ import jinja2
 from plotly.offline import get_plotlyjs
 
 from autonoe.errors import InvalidInputError
-from autonoe_nace.monitoring.page.contents import contents
-from autonoe_nace.monitoring.selection import ALL, Selection
+from autonoe_nace.monitoring.page.contents import Asked, contents
 from autonoe_nace.monitoring.source import Logs
 
 _FOLDER = Path(__file__).parent
+DEFAULT = Asked()
 
 
-def write_page(
-    logs: Logs,
-    target: Path,
-    *,
-    gold: str | None = None,
-    threshold: float = 0.8,
-    nomenclature: str = "",
-    selection: Selection = ALL,
-) -> dict[str, Any]:
+def write_page(logs: Logs, target: Path, asked: Asked = DEFAULT) -> dict[str, Any]:
     """Write the dashboard as one file that needs neither server nor network.
 
     Parameters
@@ -36,14 +28,8 @@ def write_page(
         Where to count.
     target : Path
         The file; replaced in one step.
-    gold : str, optional
-        Where the gold standard lies, ``s3://…`` or a folder.
-    threshold : float
-        Where the slider starts, in [0, 1].
-    nomenclature : str
-        Of the codes; found out when empty.
-    selection : Selection
-        Which predictions.
+    asked : Asked
+        What it is about.
 
     Returns
     -------
@@ -53,13 +39,11 @@ def write_page(
     Raises
     ------
     NotFoundError
-        If nothing is selected.
+        If nothing is selected, or what was named (gold standard, windows) is not there.
     InvalidInputError
         If the file cannot be written.
     """
-    document = contents(
-        logs, gold=gold, threshold=threshold, nomenclature=nomenclature, selection=selection
-    )
+    document = contents(logs, asked)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER), autoescape=True, undefined=jinja2.StrictUndefined
     )
