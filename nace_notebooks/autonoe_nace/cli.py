@@ -24,6 +24,7 @@ _ELSEWHERE = {
     "serve": "autonoe_nace.serving.cli:serve",
     "keys": "autonoe_nace.serving.keys_cli:keys",
     "etl": "autonoe_nace.logs.cli:etl",
+    "monitor": "autonoe_nace.monitoring.monitor_cli:monitor",
     "drift": "autonoe_nace.monitoring.cli:drift",
     "dashboard": "autonoe_nace.monitoring.cli:dashboard",
     "alerts": "autonoe_nace.alerts.cli:alerts",

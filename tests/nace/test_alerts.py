@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,11 +17,15 @@ import yaml
 from benchmarks.log_rows import FIRST, write_year
 
 from autonoe.cli import main
+from autonoe.credentials.settings import AgentSettings
 from autonoe.errors import ConflictError, InvalidInputError
 from autonoe_nace.alerts import check, load_rules
 from autonoe_nace.alerts.journal import ALERTS, Journal
+from autonoe_nace.alerts.schedule import objects
 from autonoe_nace.monitoring import Logs
 from autonoe_nace.retraining.plan import RetrainPlan
+from support.manifests import MINORS, check_labels
+from support.manifests import check as check_manifests
 
 DAYS = 63
 LAST = FIRST + timedelta(days=DAYS - 1)
@@ -278,3 +285,88 @@ def test_the_command_tells_by_its_exit_code(
     with pytest.raises(SystemExit) as wrong:
         main(["nace", "alerts", "check", "--rules", str(tmp_path / "none"), *base, "--json"])
     assert wrong.value.code == 2
+
+
+def printed(capsys: pytest.CaptureFixture[str], *options: str) -> str:
+    with pytest.raises(SystemExit) as done:
+        main(["nace", "alerts", "check", *options])
+    assert done.value.code == 0
+    return capsys.readouterr().out
+
+
+def test_the_line_for_cron_checks_the_rules_wherever_it_starts(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "50 % sure").mkdir()
+    listed = rules(tmp_path / "50 % sure", SHIFT)
+    journal = tmp_path / "journal"
+    options = ["--rules", str(listed), "--from", str(folder), "--journal", str(journal)]
+    line = printed(capsys, *options, "--schedule", "crontab", "--cron", "15 5 * * 1-5").strip()
+    assert not journal.exists(), "printing checks nothing"
+    when, command = line[:12], line[13:]
+    assert when == "15 5 * * 1-5"
+    assert command.startswith("autonoe nace alerts check --from ")
+    # cron gives the shell a % where the line says \%
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["/bin/sh", "-c", command.replace(r"\%", "%")],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, ""), done.stdout
+    assert "CRITICAL index moved" in done.stdout
+    assert [entry["rule"] for entry in Journal(journal).entries()] == ["index moved"]
+    as_ana = printed(capsys, *options, "--schedule", "crontab", "--account", "ana")
+    assert as_ana.startswith("0 6 * * * autonoe credentials exec --account ana -- autonoe nace ")
+
+
+@pytest.mark.parametrize("minor", MINORS)
+def test_the_cron_job_keeps_the_journal_and_holds_no_credentials(
+    minor: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = rules(tmp_path, SHIFT)
+    options = ["--rules", str(listed), "--deployment", "nace-api", "--schedule", "kubernetes"]
+    made = list(yaml.safe_load_all(printed(capsys, *options)))
+    settings = AgentSettings(
+        account="anna",
+        proof_file=tmp_path / "proof",
+        openbao_url="http://openbao:8200",
+        s3_url="http://s3:8333",
+        mlflow_url="http://mlflow:5000",
+    )
+    images = {"image": "a/b:1", "agent_image": "c:1"}
+    beside = objects("0 6 * * *", [], rules="x", **images, settings=settings)
+    for manifests in (made, beside):
+        check_manifests(manifests, minor)
+        check_labels(manifests)
+        assert "password" not in json.dumps(manifests).lower()
+    content, claim, job = made
+    assert yaml.safe_load(content["data"]["rules.yaml"])["rules"][0]["name"] == "index moved"
+    spec = job["spec"]["jobTemplate"]["spec"]
+    assert (job["spec"]["schedule"], spec["backoffLimit"]) == ("0 6 * * *", 0)
+    (container,) = spec["template"]["spec"]["containers"]
+    assert container["command"] == ["autonoe", "nace", "alerts", "check"]
+    assert container["args"] == [
+        *("--deployment", "nace-api"),
+        *("--rules", "/rules/rules.yaml", "--journal", "/work/journal"),
+    ]
+    volumes = {volume["name"]: volume for volume in spec["template"]["spec"]["volumes"]}
+    assert volumes["work"]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+    assert volumes["rules"]["configMap"]["name"] == content["metadata"]["name"]
+
+
+def test_wrong_rules_and_wrong_times_are_not_scheduled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = rules(tmp_path, SHIFT)
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("rules: []", encoding="utf-8")
+    for options in (["--rules", str(wrong)], ["--rules", str(listed), "--cron", "60 * * * *"]):
+        with pytest.raises(SystemExit) as done:
+            main(["nace", "alerts", "check", *options, "--schedule", "crontab", "--json"])
+        assert done.value.code == 2
+        assert json.loads(capsys.readouterr().out)["error"]["code"] == "invalid_input"

@@ -7,6 +7,7 @@ from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -33,6 +34,23 @@ from autonoe_nace.nomenclature import load_nomenclature
 from support.gold_standard import gold_rows
 
 ROWS, DAYS = 20_000, 70
+RECORD = LogRecord(
+    request_id="r",
+    position=0,
+    time=datetime(2026, 1, 1, tzinfo=UTC),
+    deployment="d",
+    key_id="k",
+    model_name="m",
+    model_version="1",
+    model_sha256="0" * 64,
+    text="riso",
+    codes=["01.12"],
+    probabilities=[0.9],
+    confidence=0.7,
+    threshold=0.8,
+    auto=False,
+    latency_ms=1.0,
+)
 
 
 @pytest.fixture(scope="module")
@@ -131,8 +149,46 @@ def test_drilling_down_loses_nothing(logs: Logs, frame: pd.DataFrame) -> None:
         parts = drill(logs, tree, under=deepest["code"], threshold=0.5)
         assert sum(part["n"] for part in parts) == deepest["n"]
         deepest = parts[0]
-    counted = Counter(answered["code"])
-    assert deepest["n"] >= counted[deepest["code"]] > 0
+    assert deepest["n"] == Counter(answered["code"])[deepest["code"]] > 0
+
+
+def test_drilling_down_reaches_the_subclass_and_its_parts(tmp_path: Path) -> None:
+    """A model that codes down to the sixth level, and now and then stops at the fifth."""
+    tree = load_nomenclature("ateco2025")
+    subclasses = [c for c in tree.at_level(5) if len(tree.descendants(c, 6)) > 1][:2]
+    finest = [code for parent in subclasses for code in tree.descendants(parent, 6)]
+    # the code at place p is given p + 1 times, once surely
+    given = [code for place, code in enumerate(finest) for _ in range(place + 1)] + subclasses
+    records = [
+        msgspec.structs.replace(
+            RECORD,
+            request_id=f"r{number}",
+            codes=[code],
+            confidence=0.1 if code in given[:number] else 0.9,
+        )
+        for number, code in enumerate(given)
+    ]
+    day = tmp_path / "date=2026-01-01"
+    day.mkdir()
+    pq.write_table(table(records), day / "predictions.parquet")
+    logs = Logs(str(tmp_path))
+    for leaf in finest:
+        under, total = "", len(given)
+        for level in range(1, 7):
+            rows = {r["code"]: r for r in drill(logs, tree, under=under, threshold=0.5)}
+            assert sum(row["n"] for row in rows.values()) == total, (leaf, level)
+            code = tree.ancestor(leaf, level)
+            assert code is not None
+            inside = [c for c in given if tree.ancestor(c, level) == code]
+            assert (rows[code]["level"], rows[code]["n"]) == (level, len(inside)), (leaf, level)
+            sure = len(set(inside)) / len(inside)
+            assert rows[code]["automatic"]["value"] == pytest.approx(sure)
+            under, total = code, len(inside)
+        parent = str(tree.ancestor(leaf, 5))
+        own = {row["code"]: row["n"] for row in drill(logs, tree, under=parent)}
+        assert own[parent] == 1, "what stops there stands for itself"
+        (same,) = drill(logs, tree, under=leaf)
+        assert (same["code"], same["share"]) == (leaf, 1.0)
 
 
 def test_hard_and_rare_classes(logs: Logs, frame: pd.DataFrame) -> None:
@@ -187,26 +243,9 @@ def test_new_and_late_rows_are_seen_at_the_next_look(folder: Path, tmp_path: Pat
 
 
 def test_files_of_an_older_version_count_too(tmp_path: Path) -> None:
-    record = LogRecord(
-        request_id="r",
-        position=0,
-        time=datetime(2026, 1, 1, tzinfo=UTC),
-        deployment="d",
-        key_id="k",
-        model_name="m",
-        model_version="1",
-        model_sha256="0" * 64,
-        text="riso",
-        codes=["01.12"],
-        probabilities=[0.9],
-        confidence=0.7,
-        threshold=0.8,
-        auto=False,
-        latency_ms=1.0,
-    )
     day = tmp_path / "date=2026-01-01"
     day.mkdir()
-    old = table([record]).drop_columns(["code", "probability", "stage", "fallback_code", "words"])
+    old = table([RECORD]).drop_columns(["code", "probability", "stage", "fallback_code", "words"])
     pq.write_table(old, day / "predictions.parquet")
     rows = Logs(str(tmp_path)).rows("SELECT code, stage, thousandth FROM facts")
     assert rows == [{"code": "01.12", "stage": "model", "thousandth": 700}]

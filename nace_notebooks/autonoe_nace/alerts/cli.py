@@ -35,21 +35,35 @@ def alerts() -> None:
 )
 @logs_options
 @_FOLDER
+@click.option(
+    "--schedule",
+    type=click.Choice(["crontab", "kubernetes"]),
+    help="Print a line for cron, or a CronJob with what it needs, instead of checking.",
+)
+@click.option("--cron", default="0 6 * * *", show_default=True, help="When, for --schedule.")
+@click.option("--account", default="", help="Whose credentials the line for cron asks for.")
+@click.option("--image", default="autonoe/nace", show_default=True, help="Image of the CronJob.")
+@click.option("--agent-image", default="", help="Image of the credential agent beside it.")
 @_JSON
 @click.pass_context
 def check_rules(
     context: click.Context,
+    /,
     path: Path,
     source: str | None,
     deployment: str | None,
     folder: Path | None,
     as_json: bool,
+    **scheduled: str | None,
 ) -> None:
     """Evaluate all rules; the exit code is 1 when one raises an alert."""
     from autonoe_nace.alerts import check, load_rules
     from autonoe_nace.alerts.journal import Journal, default_folder
 
     rules = load_rules(path)
+    if scheduled["schedule"]:
+        _print_schedule(path, {"--from": source, "--deployment": deployment}, folder, scheduled)
+        return
     with opened(source, deployment) as logs:
         found = check(rules, logs, Journal(folder or default_folder()))
     if as_json:
@@ -63,6 +77,36 @@ def check_rules(
             click.echo(f"{action['action']}: {action['state']}{until}")
     if found["alerts"]:
         context.exit(1)
+
+
+def _print_schedule(
+    rules: Path, where: dict[str, str | None], folder: Path | None, scheduled: dict[str, str | None]
+) -> None:
+    from autonoe_nace.alerts.schedule import objects
+    from autonoe_nace.retraining.schedule import crontab
+
+    options = [part for name, value in where.items() if value for part in (name, value)]
+    cron, agent = str(scheduled["cron"]), str(scheduled["agent_image"] or "")
+    if scheduled["schedule"] == "crontab":
+        # cron starts in the home folder, not in this one
+        options += ["--rules", str(rules.absolute())]
+        options += ["--journal", str(folder.absolute())] if folder else []
+        account = str(scheduled["account"] or "")
+        click.echo(crontab(cron, options, verb=("alerts", "check"), account=account))
+        return
+    import yaml
+
+    from autonoe.credentials.settings import AgentSettings
+
+    made = objects(
+        cron,
+        options,
+        rules=rules.read_text(encoding="utf-8"),
+        image=str(scheduled["image"]),
+        agent_image=agent,
+        settings=AgentSettings() if agent else None,
+    )
+    click.echo(yaml.safe_dump_all(made, sort_keys=False), nl=False)
 
 
 @alerts.command("list")

@@ -1,4 +1,4 @@
-"""Retraining by the clock: a loop of our own, a line for cron, or a CronJob for Kubernetes."""
+"""Retraining by the clock: a line for cron, or a CronJob for Kubernetes; alerts use both too."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def check_cron(expression: str) -> str:
     return " ".join(parts)
 
 
-def crontab(cron: str, arguments: Sequence[str]) -> str:
+def crontab(
+    cron: str, arguments: Sequence[str], *, verb: Sequence[str] = ("retrain",), account: str = ""
+) -> str:
     """Return a line for ``crontab -e``.
 
     Parameters
@@ -53,11 +55,17 @@ def crontab(cron: str, arguments: Sequence[str]) -> str:
     cron : str
         When.
     arguments : sequence of str
-        Of ``autonoe nace retrain``.
+        Of the command.
+    verb : sequence of str
+        Which command of ``autonoe nace``.
+    account : str
+        Whose credentials the command gets, on the machine of the embedded platform; it finds its
+        own when this is empty.
     """
+    access = ["autonoe", "credentials", "exec", "--account", account, "--"] if account else []
+    words = [*access, "autonoe", "nace", *verb, *arguments]
     # cron reads a bare % as the end of the line
-    command = shlex.join(["autonoe", "nace", "retrain", *arguments]).replace("%", r"\%")
-    return f"{check_cron(cron)} {command}"
+    return f"{check_cron(cron)} {shlex.join(words)}".replace("%", r"\%")
 
 
 def cronjob(
@@ -95,11 +103,49 @@ def cronjob(
     InvalidInputError
         If ``cron`` is no cron expression.
     """
-    title = f"retrain-{slug(name)}"[:52].rstrip("-")  # Kubernetes adds eleven characters
+    title = job_name("retrain", name)
     marks = labels("nace-retrain", instance=title, component="retraining")
-    template = _pod(marks, image, arguments, memory)
+    container = {
+        **{"name": "retrain", "image": image, "command": ["autonoe", "nace", "retrain"]},
+        "args": [*arguments, "--work", "/work", "--json"],
+        "env": [{"name": "HOME", "value": "/work"}],
+        "volumeMounts": [{"name": "work", "mountPath": "/work"}],
+        **limited(memory),
+    }
+    template = pod(marks, container, [{"name": "work", "emptyDir": {}}])
     if settings is not None:
         template = with_agent(template, settings, agent_image or image)
+    return clocked(cron, title, marks, template, retries=1)
+
+
+def job_name(kind: str, name: str) -> str:
+    """Return the name of a CronJob; Kubernetes adds eleven characters to those of its jobs."""
+    return f"{kind}-{slug(name)}"[:52].rstrip("-")
+
+
+def clocked(
+    cron: str, title: str, marks: dict[str, str], template: dict[str, Any], *, retries: int
+) -> dict[str, Any]:
+    """Return a CronJob that runs a pod; two of its jobs never run at once.
+
+    Parameters
+    ----------
+    cron : str
+        When, in UTC.
+    title : str
+        Its name.
+    marks : dict
+        Labels.
+    template : dict
+        The pod.
+    retries : int
+        How often a job that failed is tried again.
+
+    Raises
+    ------
+    InvalidInputError
+        If ``cron`` is no cron expression.
+    """
     return {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
@@ -115,7 +161,7 @@ def cronjob(
             "jobTemplate": {
                 "metadata": {"labels": marks},
                 "spec": {
-                    "backoffLimit": 1,
+                    "backoffLimit": retries,
                     "activeDeadlineSeconds": _DEADLINE_S,
                     "template": template,
                 },
@@ -124,24 +170,22 @@ def cronjob(
     }
 
 
-def _pod(
-    marks: dict[str, str], image: str, arguments: Sequence[str], memory: str
-) -> dict[str, Any]:
-    """Return the template of a pod that `restricted` namespaces accept."""
-    container = {
-        "name": "retrain",
-        "image": image,
-        "command": ["autonoe", "nace", "retrain"],
-        "args": [*arguments, "--work", "/work", "--json"],
-        "env": [{"name": "HOME", "value": "/work"}],
+def limited(memory: str) -> dict[str, Any]:
+    """Return the part of a container that `restricted` namespaces and quotas ask for."""
+    return {
         "resources": {"requests": {"cpu": "1", "memory": memory}, "limits": {"memory": memory}},
-        "volumeMounts": [{"name": "work", "mountPath": "/work"}],
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         },
     }
+
+
+def pod(
+    marks: dict[str, str], container: dict[str, Any], volumes: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the template of a pod that `restricted` namespaces accept."""
     return {
         "metadata": {"labels": marks},
         "spec": {
@@ -156,6 +200,6 @@ def _pod(
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
             "containers": [container],
-            "volumes": [{"name": "work", "emptyDir": {}}],
+            "volumes": volumes,
         },
     }
