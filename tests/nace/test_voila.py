@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import nbformat
 import pytest
-from benchmarks.log_rows import write_year
+from benchmarks.log_rows import FIRST, write_year
 
 from autonoe.embedded import ports
 from autonoe.embedded.jupyter_paths import jupyter_paths
@@ -50,6 +52,19 @@ def test_tabs_slider_and_no_request_outside(tmp_path: Path) -> None:
         server.wait(30)
 
 
+def _choose_windows(page: Any) -> None:
+    """Choose another first day of the earlier window; the table follows."""
+    dates = page.locator("input[type=date]:visible")
+    shown = [str(FIRST + timedelta(days=day)) for day in (4, 31, 32, 59)]
+    assert [box.input_value() for box in dates.all()] == shown
+    other = str(FIRST + timedelta(days=20))
+    dates.first.fill(other)
+    dates.first.blur()
+    page.get_by_role("columnheader", name=f"{other}..{shown[1]}").first.wait_for()
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=ARTEFACTS / "nace-dashboard-windows.png", full_page=True)
+
+
 def _look(port: int) -> None:
     with chromium(width=1250, height=1000) as browser:
         page = browser.page
@@ -64,6 +79,7 @@ def _look(port: int) -> None:
         page.get_by_text("Hardest classes").wait_for()
         tab.filter(has_text="Two windows").click()
         page.get_by_text("Automatic at 0.70").wait_for()
+        _choose_windows(page)
         tab.filter(has_text="Service").click()
         page.get_by_text("Model versions").wait_for()
         handle = page.locator(".noUi-handle").first
