@@ -25,9 +25,10 @@ epochs = 10
 
 # %% [markdown]
 # ## Train with a part for calibration
-# A part of the texts, whole groups of near-duplicates, is used for nothing but the temperature that
-# turns scores into probabilities. The texts are public here, so that the model may keep them for
-# its explanations.
+# A first model learns without a part of the texts, whole groups of near-duplicates. Some of them
+# give the temperature that turns scores into probabilities, the others the sets below and the
+# accuracy on the card. The model that you get then learns from all texts, these too. The texts are
+# public here, so that the model may keep them for its explanations.
 
 # %%
 from autonoe_nace.data import ateco
