@@ -204,6 +204,20 @@ def test_a_body_beyond_the_limit_is_refused(client: TestClient, declared: bool) 
     assert answer.headers["connection"] == "close"
 
 
+@pytest.mark.parametrize(
+    "media_type", ["application/json", "Application/JSON", " application/json ; charset=utf-8"]
+)
+def test_the_type_of_the_body_may_be_spelt_in_any_valid_way(
+    client: TestClient, media_type: str
+) -> None:
+    answer = client.post(
+        "/v1/predict",
+        content=b'{"records": [{"text": "bar e ristoranti"}]}',
+        headers={"content-type": media_type},
+    )
+    assert answer.status_code == 200
+
+
 def test_another_type_than_json_is_refused(client: TestClient) -> None:
     answer = client.post("/v1/predict", content=b"a=b", headers={"content-type": "text/plain"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (415, "not_json")

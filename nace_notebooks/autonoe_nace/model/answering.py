@@ -149,10 +149,14 @@ def _fallbacks(
         return out
     there = probabilities if len(rows) == len(out) else probabilities[rows]
     places, sums, leads = above.best(there)
-    sure = leads >= wanted
     title = model.nomenclature.title
-    for i in np.flatnonzero(sure.any(axis=1)).tolist():
-        n = int(sure[i].argmax())
-        code = above.codes[places[i, n]]
-        out[rows[i]] = Candidate(code, title(code), float(sums[i, n]), above.levels[n])
+    # plain numbers: a numpy one costs as much to look at as a row of these
+    for row, columns, given, ahead in zip(
+        rows, places.tolist(), sums.tolist(), leads.tolist(), strict=True
+    ):
+        for level, column, p, lead in zip(above.levels, columns, given, ahead, strict=True):
+            if lead >= wanted:
+                code = above.codes[column]
+                out[row] = Candidate(code, title(code), p, level)
+                break
     return out

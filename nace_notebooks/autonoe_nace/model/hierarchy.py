@@ -56,6 +56,7 @@ class LevelsAbove:
         self._starts = np.concatenate(starts) if starts else np.empty(0, dtype=np.intp)
         self._sizes = np.array([len(codes) for codes, _, _ in kept.values()], dtype=np.intp)
         self._firsts = np.cumsum(self._sizes) - self._sizes
+        self._backwards = np.arange(len(self.codes), 0, -1, dtype=np.int32)
 
     def best(self, candidates: Floats) -> tuple[Places, Floats, NDArray[np.float64]]:
         """Return for each row and level the place of the best code, its sum, and its lead.
@@ -63,11 +64,11 @@ class LevelsAbove:
         The place is one in :attr:`codes`; of equal sums the first counts. The lead is over the next
         largest sum, and the sum itself where a level has but one code.
         """
-        sums = np.add.reduceat(candidates[:, self._columns], self._starts, axis=1)
+        sums = np.add.reduceat(candidates.take(self._columns, axis=1), self._starts, axis=1)
         tops = np.maximum.reduceat(sums, self._firsts, axis=1)
-        is_top = sums == np.repeat(tops, self._sizes, axis=1)
-        columns = np.arange(sums.shape[1], 0, -1, dtype=np.int32)
-        first = sums.shape[1] - np.maximum.reduceat(is_top * columns, self._firsts, axis=1)
+        is_top = sums == tops.repeat(self._sizes, axis=1)
+        found = np.maximum.reduceat(is_top * self._backwards, self._firsts, axis=1)
+        first = sums.shape[1] - found
         rows = np.arange(len(sums))[:, None]
         sums[rows, first] = 0
         seconds = np.maximum.reduceat(sums, self._firsts, axis=1)
@@ -131,17 +132,22 @@ class Hierarchy:
     def candidates(self, probabilities: Floats) -> Floats:
         """Return the probabilities of :attr:`codes` from those of the labels, row by row."""
         if self._one_each:
-            out: Floats = probabilities[:, self._columns]
+            # take() rather than an index: a twelfth of the time for one text
+            out: Floats = probabilities.take(self._columns, axis=1)
         else:
             out = np.zeros((len(probabilities), len(self.codes)), dtype=np.float32)
             if len(self._columns):
-                ordered = probabilities[:, self._columns]
+                ordered = probabilities.take(self._columns, axis=1)
                 out[:, self._places] = np.add.reduceat(ordered, self._starts, axis=1)
         if len(self._shared):
-            weights = out[:, self._targets] + _FLOOR
+            there = out.take(self._targets, axis=1)
+            weights = there + _FLOOR
             sums = np.add.reduceat(weights, self._shares_from, axis=1)
-            factors = np.repeat(probabilities[:, self._shared] / sums, self._counts, axis=1)
-            weights *= factors
+            shares = probabilities.take(self._shared, axis=1) / sums
+            weights *= shares.repeat(self._counts, axis=1)
+            if len(self._rounds) == 1:  # no code gets twice, so that nothing is to be read again
+                out[:, self._targets] = there + weights
+                return out
             for places, targets in self._rounds:
                 out[:, targets] += weights[:, places]
         return out
@@ -157,7 +163,7 @@ class Hierarchy:
         if not codes:
             return codes, candidates[:, :0]
         # sums of neighbours: twenty times fewer products than with a matrix of ones and zeros
-        ordered = candidates if order is None else candidates[:, order]
+        ordered = candidates if order is None else candidates.take(order, axis=1)
         return codes, np.add.reduceat(ordered, starts, axis=1)
 
     def levels_above(self, level: int) -> LevelsAbove:
