@@ -103,6 +103,14 @@ def test_the_server_is_told_what_was_asked() -> None:
     assert "AUTONOE_POD_NAME" in pairs["--logs-part"], "two pods must not share a file"
 
 
+def test_the_pods_command_goes_in_place_of_the_images_program() -> None:
+    (server,) = objects()["Deployment"]["spec"]["template"]["spec"]["containers"]
+    shell, option, script, name = server["command"]
+    assert (shell, option, name) == ("/bin/sh", "-c", "serving")
+    assert script.endswith('exec python -m autonoe_nace.serving "$@"')
+    assert server["args"][:2] == ["--model", REQUESTED.model_uri]
+
+
 def test_without_a_public_address_the_hubs_proxy_is_kept_out() -> None:
     labels = objects()["Deployment"]["spec"]["template"]["metadata"]["labels"]
     assert "autonoe.dev/exposed" not in labels

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from scripts.images.catalogue import FOLDERS, INTERNAL, Image, images
+
+from autonoe.embedded import ports
 
 REPOSITORY = Path(__file__).parents[2]
 CATALOGUE = images(REPOSITORY)
@@ -123,3 +128,22 @@ def test_every_folder_with_a_dockerfile_is_in_the_catalogue_after_its_parents() 
 def test_what_it_copies_is_there(image: Image) -> None:
     missing = [s for s in image.sources if s != "wheel" and not (REPOSITORY / s).exists()]
     assert not missing
+
+
+def test_options_after_the_serving_image_reach_the_server(tmp_path: Path) -> None:
+    """``docker run IMAGE --model DIR``: arguments replace CMD, so the program is no part of it."""
+    commands = {
+        name: json.loads(rest)
+        for name, rest in last_stage(CATALOGUE["serving"])
+        if name in ("ENTRYPOINT", "CMD")
+    }
+    assert commands == {
+        "ENTRYPOINT": ["python", "-m", "autonoe_nace.serving"],
+        "CMD": ["--help"],
+    }
+    program = [sys.executable, *commands["ENTRYPOINT"][1:]]
+    said = subprocess.run([*program, *commands["CMD"]], capture_output=True, text=True, check=True)
+    assert "--model" in said.stdout
+    options = ["--model", "/nothing", "--port", str(ports.choose(1)[0]), "--state-dir", tmp_path]
+    wrong = subprocess.run([*program, *options], capture_output=True, text=True, check=False)
+    assert "There is no model" in wrong.stderr
