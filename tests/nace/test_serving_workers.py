@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from autonoe.embedded import ports
 from autonoe.waiting import wait_until
@@ -167,6 +168,44 @@ def test_a_request_in_progress_is_answered_before_the_end(serve: Callable[..., S
         len(file.read_text().splitlines()) for file in (server.state / "logs").glob("*.jsonl")
     )
     assert lines == 1_000
+
+
+def test_a_scraper_can_read_the_metrics_of_all_workers(serve: Callable[..., Server]) -> None:
+    server = serve("--workers", "2")
+    ready(server, 2)
+    assert [server.post(TEXT)[0] for _ in range(20)] == [200] * 20
+    assert server.post({"records": 5})[0] == 422
+    families = {f.name: f for f in text_string_to_metric_families(server.get("/metrics")[1])}
+    assert {name: family.type for name, family in families.items()} == {
+        "autonoe_nace_requests": "counter",
+        "autonoe_nace_request_seconds": "histogram",
+        "autonoe_nace_records": "counter",
+        "autonoe_nace_logs_written": "gauge",
+        "autonoe_nace_logs_dropped": "gauge",
+        "autonoe_nace_logs_waiting": "gauge",
+        "autonoe_nace_workers": "gauge",
+        "autonoe_nace_model_stale": "gauge",
+    }
+    assert all(family.documentation for family in families.values())
+    route = "/v1/predict"
+    counted = {
+        sample.labels["status"]: sample.value
+        for sample in families["autonoe_nace_requests"].samples
+        if sample.labels["route"] == route
+    }
+    assert counted == {"200": 20, "422": 1}
+    seconds = [
+        sample
+        for sample in families["autonoe_nace_request_seconds"].samples
+        if sample.labels["route"] == route
+    ]
+    buckets = [s.value for s in seconds if s.name.endswith("_bucket")]
+    assert buckets == sorted(buckets), "buckets are cumulative"
+    assert seconds[len(buckets) - 1].labels["le"] == "+Inf"
+    (count,) = (s.value for s in seconds if s.name.endswith("_count"))
+    (total,) = (s.value for s in seconds if s.name.endswith("_sum"))
+    assert (buckets[-1], count) == (21, 21)
+    assert 0 < total < 21 * 60
 
 
 def test_limits_hold_over_all_workers(serve: Callable[..., Server]) -> None:
