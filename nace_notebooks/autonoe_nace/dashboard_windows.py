@@ -29,7 +29,7 @@ class WindowChoice:
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed, self._own = changed, False
-        names = ("Before, from", "to", "After, from", "to")
+        names = ("Before", "to", "After", "to")
         pickers = [
             widgets.DatePicker(description=name, layout=widgets.Layout(width="min(250px, 100%)"))
             for name in names
