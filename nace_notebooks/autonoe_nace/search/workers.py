@@ -129,11 +129,22 @@ def run_all(
     """Yield the result of each pending (candidate, fold) as it comes.
 
     A worker that dies takes its fold along: its result is an error that ``resume`` tries again.
+
+    Raises
+    ------
+    UnavailableError
+        If the scheduler has no worker.
     """
     if not pending:
         return
     cluster: Any = client
-    sent = cluster.scatter(material, broadcast=True, hash=False)
+    try:
+        sent = cluster.scatter(material, broadcast=True, hash=False)
+    except TimeoutError as error:
+        raise UnavailableError(
+            "The Dask scheduler has no worker that answers.",
+            hint="Start one with `dask worker ADDRESS`, then autonoe nace search resume.",
+        ) from error
     jobs = {}
     for candidate, fold in pending:
         params = plan.params(candidate).model_dump(mode="json")
@@ -151,12 +162,12 @@ def run_all(
         jobs[future] = (candidate, fold, params)
     for future in _dask().as_completed(list(jobs), loop=cluster.loop):
         candidate, fold, params = jobs.pop(future)
-        error = future.exception()
-        if error is None:
-            yield future.result()
-        else:
-            log.warning("candidate %d, fold %d: %s", candidate, fold, type(error).__name__)
-            yield lost(candidate, fold, params, _told(error))
+        result, problem = _ended(future)
+        if result is not None:
+            yield result
+        elif problem is not None:
+            log.warning("candidate %d, fold %d: %s", candidate, fold, type(problem).__name__)
+            yield lost(candidate, fold, params, _told(problem))
         future.release()
 
 
@@ -167,12 +178,28 @@ def _dask() -> Any:
     return distributed
 
 
+def _ended(future: Any) -> tuple[Result | None, BaseException | None]:
+    """Return the result of a fold, or why there is none."""
+    try:
+        error = future.exception()
+        return (future.result(), None) if error is None else (None, error)
+    except _dask().client.FutureCancelledError as cancelled:
+        # with the last worker go the texts, and results that nobody fetched yet: Dask gives up
+        return None, cancelled
+
+
 def _told(error: BaseException) -> AutonoeError:
     """Return what happened to a fold in words; what the exception says may hold rows."""
     if type(error).__name__ == "KilledWorker":
         return AutonoeError(
             "The worker ended during this fold, most likely for memory.",
             hint="Raise --memory or lower --workers, then autonoe nace search resume.",
+            code="worker_lost",
+        )
+    if type(error).__name__ == "FutureCancelledError":
+        return AutonoeError(
+            "The cluster lost its last worker, and the texts with it.",
+            hint="Start a worker, then autonoe nace search resume.",
             code="worker_lost",
         )
     if isinstance(error, ModuleNotFoundError):
