@@ -89,7 +89,13 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help=f"some of: {', '.join(BENCHMARKS)}")
     parser.add_argument("--pairs", type=int, default=5, help="interleaved runs of each figure")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="file of the figures")
+    parser.add_argument(
+        "--markdown", action="store_true", help="measure nothing; print the file's table"
+    )
     arguments = parser.parse_args()
+    if arguments.markdown:
+        print(results.markdown(results.read(arguments.output)))
+        return
     unknown = set(arguments.names) - set(BENCHMARKS)
     if unknown:
         parser.error(f"There is no benchmark {', '.join(sorted(unknown))}.")

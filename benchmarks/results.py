@@ -107,26 +107,55 @@ def merge(path: Path, fresh: Sequence[Row]) -> list[Row]:
     return merged
 
 
+_HEADINGS = (
+    "what",
+    "peer is",
+    "ours",
+    "peer",
+    "unit",
+    "ratio",
+    "goal",
+    "reached",
+    "measured (UTC)",
+)
+_WORDS = frozenset({"what", "peer is", "unit", "measured (UTC)"})
+
+
 def show(found: Sequence[Row]) -> None:
     """Print all rows as one table."""
     table = Table(title="Autonoe beside the stock tools (medians, same machine, interleaved runs)")
-    for heading in ("what", "peer is", "ours", "peer", "unit", "ratio", "goal", "reached"):
-        words = heading in {"what", "peer is", "unit"}
-        table.add_column(heading, justify="left" if words else "right", no_wrap=not words)
-    table.add_column("measured (UTC)", overflow="fold")
-    for row in found:
-        table.add_row(
-            row["name"],
-            row["peer_name"],
-            _figure(row["ours"]),
-            "none" if row["peer"] is None else _figure(row["peer"]),
-            row["unit"],
-            "" if row.get("ratio") is None else f"{row['ratio']:.2f}",
-            row.get("goal") or "",
-            _reached(row.get("reached")),
-            _measured(row),
+    for heading in _HEADINGS:
+        words = heading in _WORDS
+        table.add_column(
+            heading,
+            justify="left" if words else "right",
+            no_wrap=not words,
+            overflow="fold" if words else "ellipsis",
         )
+    for row in found:
+        table.add_row(*_cells(row))
     Console(width=_WIDTH).print(table)
+
+
+def markdown(found: Sequence[Row]) -> str:
+    """Return all rows as a table for the documentation."""
+    rule = ["---" if heading in _WORDS else "---:" for heading in _HEADINGS]
+    lines = [_HEADINGS, rule, *map(_cells, found)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cells(row: Row) -> list[str]:
+    return [
+        row["name"],
+        row["peer_name"],
+        _figure(row["ours"]),
+        "none" if row["peer"] is None else _figure(row["peer"]),
+        row["unit"],
+        "" if row.get("ratio") is None else f"{row['ratio']:.2f}",
+        row.get("goal") or "",
+        _reached(row.get("reached")),
+        _measured(row),
+    ]
 
 
 def _figure(value: float) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks import results
-from benchmarks.__main__ import run
+from benchmarks.__main__ import main, run
 from benchmarks.goals import goal_of
 from benchmarks.measurement import Measurement
 
@@ -106,7 +106,11 @@ def test_rows_of_a_file_that_is_none_of_ours_are_left_out(tmp_path: Path) -> Non
             "\u2265 300,000",
             1.1,
         ),
-        (_row("dashboard, 10 million rows: memory in all, query layer", 320, 1, "any"), "\u2264 400", 1.25),
+        (
+            _row("dashboard, 10 million rows: memory in all, query layer", 320, 1, "any"),
+            "\u2264 400",
+            1.25,
+        ),
     ],
 )
 def test_a_goal_is_reached_at_one_on_either_side_of_its_bound(
@@ -134,3 +138,20 @@ def test_the_table_says_what_was_reached_and_under_what(
     assert [cell.strip() for cell in lines[1].strip("\u2502").split("\u2502")] == [
         *("reading", "stock", "1.5", "none", "s", "", "", "", "")
     ]
+
+
+def test_the_table_can_be_pasted_into_the_documentation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "bench.json"
+    conditions = results.Conditions("2026-01-01 00:00", "abc1234", 0.25, 2, {"BENCH_SINGLES": "9"})
+    found = [_row(SINGLES, 4_000, 2_000, "FastAPI")]
+    results.merge(output, results.rows("serving", found, conditions))
+    monkeypatch.setattr("sys.argv", ["bench", "--markdown", "--output", str(output)])
+    main()
+    first, rule, row = capsys.readouterr().out.splitlines()
+    assert first.count("|") == rule.count("|") == row.count("|") == 10
+    assert row == (
+        f"| {SINGLES} | FastAPI | 4,000 | 2,000 | s | 2.00 | \u2265 2.5 x peer | no, 0.80 "
+        "| 2026-01-01 00:00, abc1234, load 0.25, BENCH_SINGLES=9 |"
+    )
