@@ -258,9 +258,11 @@ def _log(
     tags: Mapping[str, str],
 ) -> None:
     params = [Param(key, str(value)[:500]) for key, value in flatten(manifest.params)]
+    # What rules alone did in training stands beside the figures of every model.
+    rules = {"lookup_held_out": manifest.training.get("lookup_held_out") or {}}
     numbers = [
         Metric(key, float(value), 0, 0)
-        for key, value in flatten(metrics)
+        for key, value in flatten({**metrics, **rules})
         if isinstance(value, int | float) and not isinstance(value, bool)
     ]
     marks = [RunTag(f"autonoe.{kind}_sha256", value) for kind, value in manifest.hashes.items()]
