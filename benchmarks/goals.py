@@ -47,7 +47,7 @@ GOALS: tuple[tuple[str, str, Goal], ...] = (
     ("NACE API, p99 at half load", "FastAPI", Goal("most", 20)),
     ("NACE API, 200 texts per request, per core", "FastAPI", Goal("least", 8_000)),
     ("NACE API, 200 texts per request, per core", "raw fastText", Goal("least", 0.5, "ratio")),
-    ("ETL of JSON lines", "pandas read_json, to_parquet", Goal("least", 300_000)),
+    ("ETL of JSON lines, per core", "pandas read_json, to_parquet", Goal("least", 300_000)),
     ("dashboard, 10 million rows: slowest question", "", Goal("most", 1)),
     ("dashboard, 10 million rows: memory in all, query layer", "", Goal("most", 400)),
 )

@@ -98,7 +98,7 @@ def test_rows_of_a_file_that_is_none_of_ours_are_left_out(tmp_path: Path) -> Non
         (_row("NACE API, p99 at half load", 40, 50, "FastAPI"), "\u2264 20", 0.5),
         (
             _row(
-                "ETL of JSON lines (945 bytes each), per core",
+                "ETL of JSON lines, per core",
                 330_000,
                 1,
                 "pandas read_json, to_parquet",
