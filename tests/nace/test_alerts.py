@@ -350,10 +350,10 @@ def test_the_cron_job_keeps_the_journal_and_holds_no_credentials(
     assert (job["spec"]["schedule"], spec["backoffLimit"]) == ("0 6 * * *", 0)
     (container,) = spec["template"]["spec"]["containers"]
     assert container["command"] == ["autonoe", "nace", "alerts", "check"]
-    assert container["args"] == [
-        *("--deployment", "nace-api"),
-        *("--rules", "/rules/rules.yaml", "--journal", "/work/journal"),
-    ]
+    wanted = ["--deployment", "nace-api", "--rules", "/rules/rules.yaml"]
+    assert container["args"] == wanted
+    assert {"name": "HOME", "value": container["volumeMounts"][0]["mountPath"]} in container["env"]
+    assert container["volumeMounts"][0]["name"] == "work"
     volumes = {volume["name"]: volume for volume in spec["template"]["spec"]["volumes"]}
     assert volumes["work"]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
     assert volumes["rules"]["configMap"]["name"] == content["metadata"]["name"]

@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pyarrow.parquet as pq
@@ -114,22 +115,12 @@ def test_a_round_trip_gives_gold_with_weights_agreement_and_the_models_accuracy(
     final = pull(service, places, "trip", TREE)
     assert (final["gold"], final["waiting_for_arbiter"]) == (24, 0)
     assert final["agreement"] == first["agreement"], "the arbiter is no second opinion"
-    # all but the text that nobody could code, against what the model said
-    coded = [row for number, row in enumerate(rows) if number != 3]
-    right = sum(row["weight"] for row in coded if row["codes"][0] == truth(row))
-    accuracy = final["model"]["division"]["all"]
-    assert accuracy["value"] == pytest.approx(right / sum(row["weight"] for row in coded))
-    assert accuracy["n"] == 23
-    shown = gold_page(str(tmp_path), 0.8, TREE, ALL)
-    assert shown.endswith(
-        f"<tr><td class='text'>division</td><td>{interval(percent)}</td>"
-        f"<td>{figure(kappa)}</td><td>{interval(accuracy)}</td></tr></tbody></table>"
-    )
+    _model_beside_people(str(tmp_path), rows, agreed, final["model"]["division"]["all"])
     gold = places.read("gold", "trip")
     assert gold.schema == GOLD
     assert gold["deployment"].to_pylist() == ["one"] * 24
-    times = dict(zip((row["text"] for row in rows), (row["time"] for row in rows), strict=True))
-    assert all(row["time"] == times[row["text"]] for row in gold.to_pylist())
+    times = {row["text"]: row["time"] for row in rows}
+    assert {row["text"]: row["time"] for row in gold.to_pylist()} == times
     decided = [row for row in gold.to_pylist() if row["arbiter"]]
     assert {row["arbiter"] for row in decided} == {"carla"}
     assert len(decided) == 4
@@ -148,6 +139,20 @@ def test_a_round_trip_gives_gold_with_weights_agreement_and_the_models_accuracy(
     before = (tmp_path / "gold" / "trip.parquet").read_bytes()
     again = pull(service, places, "trip", TREE)
     assert (again, (tmp_path / "gold" / "trip.parquet").read_bytes()) == (final, before)
+
+
+def _model_beside_people(
+    place: str, rows: list[dict[str, Any]], agreed: dict[str, Any], accuracy: dict[str, float]
+) -> None:
+    """Count the model's accuracy, and compare what the dashboard shows of the round."""
+    coded = [row for number, row in enumerate(rows) if number != 3]  # nobody could code that text
+    right = sum(row["weight"] for row in coded if row["codes"][0] == truth(row))
+    assert accuracy["value"] == pytest.approx(right / sum(row["weight"] for row in coded))
+    assert accuracy["n"] == 23
+    assert gold_page(place, 0.8, TREE, ALL).endswith(
+        f"<tr><td class='text'>division</td><td>{interval(agreed['percent'])}</td>"
+        f"<td>{figure(agreed['kappa'])}</td><td>{interval(accuracy)}</td></tr></tbody></table>"
+    )
 
 
 def _agreement(said: list[tuple[str, str, float]]) -> tuple[float, float]:

@@ -49,24 +49,14 @@ def objects(
     title = job_name("alerts", settings.account if settings is not None else "nace")
     marks = labels("nace-alerts", instance=title, component="alerts")
     about = {"name": title, "labels": marks}
-    container = {
-        **{"name": "alerts", "image": image, "command": ["autonoe", "nace", "alerts", "check"]},
-        "args": [*arguments, "--rules", "/rules/rules.yaml", "--journal", "/work/journal"],
-        "env": [{"name": "HOME", "value": "/work"}],
-        "volumeMounts": [
-            {"name": "work", "mountPath": "/work"},
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  a volume of the pod alone
-            {"name": "rules", "mountPath": "/rules", "readOnly": True},
-        ],
-        **limited(_MEMORY),
-    }
     volumes: list[dict[str, Any]] = [
-        # the journal knows when an action was taken: in an emptyDir there would be no cool-down
+        # the journal lies in the home folder and knows when an action was taken: in an emptyDir
+        # there would be no cool-down
         {"name": "work", "persistentVolumeClaim": {"claimName": title}},
         {"name": "tmp", "emptyDir": {}},
         {"name": "rules", "configMap": {"name": title}},
     ]
-    template = pod(marks, container, volumes)
+    template = pod(marks, _container(arguments, image), volumes)
     if settings is not None:
         template = with_agent(template, settings, agent_image or image)
     return [
@@ -84,3 +74,17 @@ def objects(
         # an alert ends with exit code 1, a failed job, which must not be checked and told twice
         clocked(cron, title, marks, template, retries=0),
     ]
+
+
+def _container(arguments: Sequence[str], image: str) -> dict[str, Any]:
+    return {
+        **{"name": "alerts", "image": image, "command": ["autonoe", "nace", "alerts", "check"]},
+        "args": [*arguments, "--rules", "/rules/rules.yaml"],
+        "env": [{"name": "HOME", "value": "/work"}],
+        "volumeMounts": [
+            {"name": "work", "mountPath": "/work"},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  a volume of the pod alone
+            {"name": "rules", "mountPath": "/rules", "readOnly": True},
+        ],
+        **limited(_MEMORY),
+    }

@@ -33,7 +33,7 @@ def drift(
     smallest: float = SMALLEST,
     seed: int = 1,
 ) -> dict[str, Any]:
-    """Return how far each input and output has moved, and how far it moves anyway.
+    """Return how far each input and output has moved, beside how far it moves anyway.
 
     Parameters
     ----------
@@ -48,9 +48,9 @@ def drift(
     variables : collection of str
         Names to look at; all by default.
     details : bool
-        Whether words and side variables are read too, which takes longer than all the rest.
+        Whether words and side variables are read too, which is slow.
     replicates : int
-        Pairs of windows that the baseline draws.
+        Pairs of windows drawn.
     smallest : float
         Hellinger distance below which nothing is said to have changed.
     seed : int
@@ -63,9 +63,9 @@ def drift(
         ``n_before``, ``n_after``, ``distances``, ``baseline`` (``drawn`` days or rows, and the
         95 % quantile of each distance when nothing changes), ``season`` (the same distances 52
         weeks earlier, None without logs of that time), ``season_usual`` (how far apart such weeks
-        are in 95 of 100 years like that one, None likewise) and ``verdict``: ``changed`` when the
-        Hellinger distance is above the baseline, ``season_usual`` and ``smallest``; ``unusual but
-        small`` when it is below ``smallest`` only; else ``as usual``. Largest excess first.
+        are in 95 of 100 years like that one) and ``verdict``: ``changed`` above the baseline,
+        ``season_usual`` and ``smallest`` (Hellinger), ``unusual but small`` when only below
+        ``smallest``, else ``as usual``. Largest excess first.
 
     Raises
     ------
@@ -84,11 +84,9 @@ def drift(
     random = np.random.default_rng(seed)
     rows = []
     for variable, counts in counted.items():
-        if variables and variable.name not in variables:
-            continue
-        row = _one(variable, counts, pairs, replicates, random, smallest)
-        if row is not None:
-            rows.append(row)
+        if not variables or variable.name in variables:
+            row = _one(variable, counts, pairs, replicates, random, smallest)
+            rows += [row] if row is not None else []
     rows.sort(key=lambda row: -(row["distances"]["hellinger"] - row["baseline"]["hellinger"]))
     return {"before": str(before), "after": str(after), "smallest": smallest, "variables": rows}
 
