@@ -91,6 +91,13 @@ def _weights(ours: Run, peer: Run, widget: Run, page: Run) -> list[Measurement]:
         weight("of which ipywidgets and plotly", widget["imports_mb"]),
         weight("memory in all while a page is written", page["memory_mb"]),
         read,
+        Measurement(
+            _name("imports of ipywidgets and plotly"),
+            "s",
+            round(widget["imports_s"], 2),
+            None,
+            "",
+        ),
     ]
 
 

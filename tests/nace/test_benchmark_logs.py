@@ -51,6 +51,7 @@ def test_the_dashboard_is_measured_as_a_person_uses_it(
     assert 30 < queries < notebook
     assert 0 < weights["of which ipywidgets and plotly"] < notebook
     assert found["page written"].ours > 0
+    assert found["imports of ipywidgets and plotly"].ours > 0
 
 
 def test_memory_is_that_of_the_process_and_not_of_its_parent() -> None:
