@@ -28,6 +28,7 @@ def test_the_etl_reads_the_same_lines_as_its_peer(
     assert goal_of(found) is not None
 
 
+@pytest.mark.slow
 def test_the_dashboard_is_measured_as_a_person_uses_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
