@@ -1,10 +1,10 @@
 """Conformal sets: codes among which the right one is, with the coverage that was asked for.
 
 A code's score is 1 minus its probability. The scores of the right codes are known on texts that
-served neither the calibrating models nor their temperature; a code joins the set of a new text when its score is not larger than the
-quantile of those scores (Vovk, Gammerman and Shafer, 2005). The quantile is that of the code's own
-texts where there are enough, else of its section's, else of all: rare sections are then covered as
-often as common ones, and not at their expense.
+served neither the calibrating models nor their temperature; a code joins the set of a new text when
+its score is not larger than the quantile of those scores (Vovk, Gammerman and Shafer, 2005). The
+quantile is that of the code's own texts where there are enough, else of its section's, else of all:
+rare sections are then covered as often as common ones, and not at their expense.
 """
 
 from __future__ import annotations
