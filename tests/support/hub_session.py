@@ -126,8 +126,14 @@ class Hub:
     def stop(self, user: str, name: str = "", *, timeout_s: float = 60) -> None:
         """Stop a server and wait until it is gone."""
         path = f"/users/{user}/servers/{name}" if name else f"/users/{user}/server"
-        answer = self.api("DELETE", path, ok=False)
-        assert answer.status_code in {202, 204, 400, 404}, answer.text
+
+        def asked() -> bool:
+            # 503: the proxy's connections to a hub that was replaced a moment ago
+            status = self.api("DELETE", path, ok=False).status_code
+            assert status in {202, 204, 400, 404, 503}, status
+            return status != 503
+
+        wait_until(asked, timeout_s=timeout_s, what="the hub to take the wish", interval_s=0.2)
         wait_until(
             lambda: not self.server(user, name),
             timeout_s=timeout_s,
