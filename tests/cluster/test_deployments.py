@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from autonoe.backends.base import DeploymentRequest
+from autonoe.backends.keys import KeyRequest
 from autonoe.backends.kubernetes import KubernetesBackend
 from autonoe.backends.kubernetes_objects import KubernetesSettings
 from autonoe.errors import AutonoeError, ConflictError, NotFoundError, UnavailableError
@@ -187,6 +188,18 @@ def test_a_new_key_replaces_the_old_one_and_settings_follow(
     assert predict(ana, second.url, first.api_key)[0] == 401
     status, answer = predict(ana, second.url, second.api_key)
     assert (status, answer["threshold"]) == (200, 0.0)
+
+    third = backend.add_key("keys", KeyRequest("register", records_per_day=len(TEXTS)))
+    assert third.api_key
+    assert predict(ana, second.url, third.api_key)[0] == 200
+    status, answer = predict(ana, second.url, third.api_key)
+    assert (status, answer["error"]["code"]) == (429, "quota_exceeded")
+    assert predict(ana, second.url, second.api_key)[0] == 200, "each key has its own quota"
+    assert [key.label for key in backend.keys("keys")] == [ana.settings.account, "register"]
+    backend.revoke_key("keys", third.id)
+    assert predict(ana, second.url, third.api_key)[0] == 401
+    with pytest.raises(NotFoundError):
+        backend.revoke_key("keys", third.id)
     backend.undeploy("keys")
 
 

@@ -209,6 +209,9 @@ async def test_a_stranger_gets_nothing(deployments: Deployments) -> None:
         deployments.deploy(request(), stranger),
         deployments.undeploy("nace-api", stranger),
         deployments.list(stranger),
+        deployments.keys({"name": "nace-api"}, stranger),
+        deployments.add_key({"name": "nace-api"}, stranger),
+        deployments.revoke_key({"name": "nace-api", "key_id": "0"}, stranger),
     ):
         with pytest.raises(ForbiddenError):
             await attempt
@@ -222,8 +225,14 @@ async def test_an_account_sees_its_own_deployments_only(
     _make_account(layout, "bo", 61_001)
     assert await deployments.list(61_001) == []
     for name in ("nace-api", "../ana/nace-api"):
-        with pytest.raises(NotFoundError):
-            await deployments.undeploy(name, 61_001)
+        for attempt in (
+            deployments.undeploy(name, 61_001),
+            deployments.keys({"name": name}, 61_001),
+            deployments.add_key({"name": name}, 61_001),
+            deployments.revoke_key({"name": name, "key_id": "0"}, 61_001),
+        ):
+            with pytest.raises(NotFoundError):
+                await attempt
     assert len(await deployments.list(ME)) == 1
 
 

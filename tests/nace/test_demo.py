@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
+import urllib3
 
 from autonoe.embedded import links
+from autonoe.waiting import wait_until
 from autonoe_nace.demo_steps import DEPLOYMENT
 from support.platform import Platform
 
@@ -53,5 +55,35 @@ def test_the_demo_goes_from_raw_texts_to_a_monitored_service(platform: Platform)
         assert again["model"] == first["model"]
         assert again["run_id"] == first["run_id"]
         assert again["automatic"]["n"] == 2 * first["automatic"]["n"]
+        _others_get_keys_with_limits(platform, first["links"]["API"])
     finally:
         platform.cli("deploy", "remove", DEPLOYMENT, check=False)
+
+
+def _others_get_keys_with_limits(platform: Platform, url: str) -> None:
+    """Give a second caller a key by command, let it use that up, see it, and lose it."""
+    made = platform.cli(
+        *("deploy", "keys", "add", DEPLOYMENT, "--label", "register", "--daily-quota", "2"),
+        "--json",
+    )
+    key = json.loads(made.stdout)
+    headers = {"Authorization": f"Bearer {key['api_key']}"}
+    body = {"records": [{"text": "coltivazione di riso"}]}
+
+    def ask() -> urllib3.BaseHTTPResponse:
+        return urllib3.request("POST", url, json=body, headers=headers, timeout=20)
+
+    wait_until(lambda: ask().status == 200, timeout_s=20, what="the key to be known")
+    assert ask().status == 200
+    refused = ask()
+    assert refused.status == 429
+    assert int(refused.headers["Retry-After"]) > 0
+    usage = urllib3.request("GET", urljoin(url, "usage"), headers=headers, timeout=20).json()
+    assert (usage["label"], usage["records_left_today"]) == ("register", 0)
+
+    listed = platform.cli("deploy", "keys", "list", DEPLOYMENT).stdout
+    assert len(listed.splitlines()) == 3, "a head, the owner's key, and this one"
+    assert "register" in listed
+    assert key["api_key"] not in listed
+    platform.cli("deploy", "keys", "revoke", DEPLOYMENT, key["id"])
+    wait_until(lambda: ask().status == 401, timeout_s=20, what="the key to be refused")

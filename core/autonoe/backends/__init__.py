@@ -2,5 +2,13 @@
 
 from autonoe.backends.base import Deployment, DeploymentBackend, DeploymentRequest
 from autonoe.backends.choice import backend
+from autonoe.backends.keys import DeploymentKey, KeyRequest
 
-__all__ = ["Deployment", "DeploymentBackend", "DeploymentRequest", "backend"]
+__all__ = [
+    "Deployment",
+    "DeploymentBackend",
+    "DeploymentKey",
+    "DeploymentRequest",
+    "KeyRequest",
+    "backend",
+]

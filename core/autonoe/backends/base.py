@@ -6,6 +6,7 @@ place where a deployment is described.
 
 from __future__ import annotations
 
+import builtins
 import math
 import re
 import shlex
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
+from autonoe.backends.keys import DeploymentKey, KeyRequest
 from autonoe.errors import InvalidInputError
 
 _NAME = re.compile(r"[a-z](?:[a-z0-9]|-(?!-)){0,28}[a-z0-9]")
@@ -182,4 +184,16 @@ class DeploymentBackend(Protocol):
 
     def list(self) -> list[Deployment]:
         """Return the account's deployments by name."""
+        ...
+
+    def keys(self, name: str) -> builtins.list[DeploymentKey]:
+        """Return who may call a deployment, the oldest key first."""
+        ...
+
+    def add_key(self, name: str, wanted: KeyRequest) -> DeploymentKey:
+        """Let one more key call a deployment; the answer shows it, this once."""
+        ...
+
+    def revoke_key(self, name: str, key_id: str) -> None:
+        """Take a key away."""
         ...

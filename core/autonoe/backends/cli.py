@@ -6,6 +6,7 @@ import click
 
 from autonoe.backends.base import DeploymentRequest
 from autonoe.backends.choice import backend
+from autonoe.backends.keys_cli import keys
 from autonoe.cli import print_json
 
 
@@ -14,12 +15,15 @@ def deploy() -> None:
     """Serve registered models behind the platform's address."""
 
 
+deploy.add_command(keys)
+
+
 @deploy.command()
 @click.argument("name")
 @click.option("--model", "model_uri", required=True, help="models:/NAME@ALIAS or models:/NAME/1.")
 @click.option("--threshold", default=0.8, show_default=True, help="Confidence for automatic.")
 @click.option("--pseudonymise", is_flag=True, help="Log an HMAC of each text, not the text.")
-@click.option("--rotate-key", is_flag=True, help="Replace the API key of a deployment.")
+@click.option("--rotate-key", is_flag=True, help="Replace all API keys by a new one.")
 @click.option("--wait", "wait_s", default=120.0, show_default=True, help="Seconds until ready.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def create(

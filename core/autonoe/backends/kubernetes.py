@@ -15,8 +15,9 @@ import urllib3
 
 from autonoe import apikeys
 from autonoe.apikeys import KeyEntry
-from autonoe.backends import kubernetes_state
+from autonoe.backends import keys, kubernetes_state
 from autonoe.backends.base import Deployment, DeploymentRequest
+from autonoe.backends.keys import DeploymentKey, KeyRequest
 from autonoe.backends.kubernetes_objects import (
     COMPONENT,
     REQUEST,
@@ -152,6 +153,63 @@ class KubernetesBackend:
             labels={**self._ours(), "app.kubernetes.io/component": COMPONENT},
         )
         return sorted((self._describe(one) for one in found), key=lambda one: one.name)
+
+    def keys(self, name: str) -> builtins.list[DeploymentKey]:
+        """Return who may call a deployment, the oldest key first.
+
+        Raises
+        ------
+        NotFoundError
+            If the namespace has none of that name.
+        """
+        return keys.shown(self._entries(name))
+
+    def add_key(self, name: str, wanted: KeyRequest, *, wait_s: float = 120) -> DeploymentKey:
+        """Let one more key call a deployment; its pods are replaced one by one.
+
+        Parameters
+        ----------
+        name : str
+            Of the deployment.
+        wanted : KeyRequest
+            Whose key it is, and how much it may ask.
+        wait_s : float
+            Seconds to wait until all pods know it; 0 does not wait.
+
+        Raises
+        ------
+        NotFoundError
+            If the namespace has no deployment of that name.
+        ConflictError
+            If the deployment has as many keys as it may.
+        """
+        entries, made = keys.add(self._entries(name), wanted)
+        self._change_keys(name, entries, wait_s)
+        return made
+
+    def revoke_key(self, name: str, key_id: str, *, wait_s: float = 120) -> None:
+        """Take a key away; pods that know it are replaced one by one.
+
+        Raises
+        ------
+        NotFoundError
+            If the namespace has no such deployment, or that no such key.
+        """
+        self._change_keys(name, keys.revoke(self._entries(name), key_id), wait_s)
+
+    def _entries(self, name: str) -> tuple[KeyEntry, ...]:
+        """Return the hashed keys of a deployment of the account."""
+        self.get(name)
+        found = self.cluster.find("ConfigMap", f"{name}-keys", self.settings.kubernetes_namespace)
+        return _entries(found) if found is not None else ()
+
+    def _change_keys(self, name: str, entries: tuple[KeyEntry, ...], wait_s: float) -> None:
+        found = self.cluster.find("Deployment", name, self.settings.kubernetes_namespace)
+        if found is None:
+            raise NotFoundError(f"There is no deployment {name}.", hint="autonoe deploy list")
+        self._apply(_request(found), entries)
+        if wait_s > 0:
+            self._wait(name, wait_s)
 
     def equivalents(self, request: DeploymentRequest) -> dict[str, str]:
         """Return ``request`` as ``python``, ``shell``, ``yaml`` and ``kubectl``."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import builtins
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 from autonoe.backends.base import Deployment, DeploymentRequest
+from autonoe.backends.keys import DeploymentKey, KeyRequest
 from autonoe.embedded import control
 from autonoe.embedded.layout import Layout, default_data_dir
 from autonoe.errors import AutonoeError, NotFoundError, UnavailableError
@@ -91,6 +93,40 @@ class LocalBackend:
     def list(self) -> builtins.list[Deployment]:
         """Return the account's deployments by name."""
         return [Deployment.from_dict(row) for row in control.call(self.socket, "deployments")]
+
+    def keys(self, name: str) -> builtins.list[DeploymentKey]:
+        """Return who may call a deployment, the oldest key first.
+
+        Raises
+        ------
+        NotFoundError
+            If the account has none of that name.
+        """
+        rows = control.call(self.socket, "deployment_keys", name=name)
+        return [DeploymentKey(**row) for row in rows]
+
+    def add_key(self, name: str, wanted: KeyRequest) -> DeploymentKey:
+        """Let one more key call a deployment, which takes it within a second.
+
+        Raises
+        ------
+        NotFoundError
+            If the account has none of that name.
+        ConflictError
+            If the deployment has as many keys as it may.
+        """
+        row = control.call(self.socket, "add_deployment_key", name=name, **asdict(wanted))
+        return DeploymentKey(**row)
+
+    def revoke_key(self, name: str, key_id: str) -> None:
+        """Take a key away; it is refused within a second.
+
+        Raises
+        ------
+        NotFoundError
+            If the account has no such deployment, or that no such key.
+        """
+        control.call(self.socket, "revoke_deployment_key", name=name, key_id=key_id)
 
 
 def backend() -> LocalBackend:

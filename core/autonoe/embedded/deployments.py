@@ -27,6 +27,7 @@ import psutil
 import urllib3
 
 from autonoe import apikeys
+from autonoe.backends import keys
 from autonoe.backends.base import Deployment, DeploymentRequest
 from autonoe.credentials.settings import AgentSettings
 from autonoe.embedded import ports, probes, routes, uids
@@ -67,6 +68,15 @@ class _Place:
     @property
     def state(self) -> Path:
         return self.folder / "state"
+
+    @property
+    def keys(self) -> Path:
+        return self.folder / "keys.json"
+
+    def write_keys(self, entries: tuple[apikeys.KeyEntry, ...]) -> None:
+        """Replace the hashed keys; the account's process reads them, and nobody else."""
+        owner = self.uid if self.uid is not None else -1
+        apikeys.write(self.keys, entries, uid=owner, gid=owner)
 
 
 class Deployments:
@@ -143,11 +153,7 @@ class Deployments:
         """
         account, own_uid = self._account_of(uid)
         async with self._lock:
-            place = self._read(self._folder(account) / str(name), account, own_uid)
-            if place is None or place.folder.parent != self._folder(account):
-                raise NotFoundError(
-                    "The account has no deployment of that name.", hint="`autonoe deploy list`"
-                )
+            place = self._own(name, account, own_uid)
             _, process = self._running.pop(place.folder, (place, None))
             if process is not None:
                 await process.stop()
@@ -165,6 +171,36 @@ class Deployments:
             if row["state"] == State.STARTING.value:
                 row["detail"] = await asyncio.to_thread(_reason, row["local_url"]) or row["detail"]
         return shown
+
+    async def keys(self, request: dict[str, Any], uid: int) -> builtins.list[dict[str, Any]]:
+        """Return the keys of the deployment ``request["name"]``, without the keys themselves."""
+        place = self._own(request.get("name"), *self._account_of(uid))
+        return [key.to_dict() for key in keys.shown(apikeys.read(place.keys))]
+
+    async def add_key(self, request: dict[str, Any], uid: int) -> dict[str, Any]:
+        """Let one more key call a deployment; the answer alone holds it.
+
+        Parameters
+        ----------
+        request : dict
+            ``name`` of the deployment, and a :class:`~autonoe.backends.keys.KeyRequest`.
+        uid : int
+            Of the caller, as the system tells it.
+        """
+        settings = dict(request)
+        place = self._own(settings.pop("name", None), *self._account_of(uid))
+        async with self._lock:
+            entries, made = keys.add(apikeys.read(place.keys), keys.KeyRequest.from_dict(settings))
+            place.write_keys(entries)
+        return made.to_dict()
+
+    async def revoke_key(self, request: dict[str, Any], uid: int) -> dict[str, Any]:
+        """Take the key ``request["key_id"]`` of the deployment ``request["name"]`` away."""
+        place = self._own(request.get("name"), *self._account_of(uid))
+        async with self._lock:
+            key_id = str(request.get("key_id", ""))
+            place.write_keys(keys.revoke(apikeys.read(place.keys), key_id))
+        return {"revoked": key_id}
 
     async def restore(self) -> None:
         """Start what was deployed when the platform last ran; a broken record is skipped."""
@@ -219,6 +255,15 @@ class Deployments:
             place for path, (place, _) in sorted(self._running.items()) if path.parent == folder
         ]
 
+    def _own(self, name: Any, account: str, uid: int | None) -> _Place:
+        """Return the account's deployment ``name``; a name that leads elsewhere is none."""
+        place = self._read(self._folder(account) / str(name), account, uid)
+        if place is None or place.folder.parent != self._folder(account):
+            raise NotFoundError(
+                "The account has no deployment of that name.", hint="`autonoe deploy list`"
+            )
+        return place
+
     def _read(self, folder: Path, account: str, uid: int | None) -> _Place | None:
         document = read_json(folder / "request.json")
         if not isinstance(document, dict):
@@ -237,8 +282,7 @@ class Deployments:
         key = None
         if new_key:
             key, entry = apikeys.mint(label=place.account)
-            owner = place.uid if place.uid is not None else -1
-            apikeys.write(place.folder / "keys.json", (entry,), uid=owner, gid=owner)
+            place.write_keys((entry,))
         write_json(
             place.folder / "request.json",
             {
@@ -290,7 +334,7 @@ class Deployments:
             *("--model", request.model_uri, "--threshold", str(request.threshold)),
             *("--port", str(place.port), "--root-path", place.prefix),
             *("--deployment", request.name),
-            *("--key-file", str(place.folder / "keys.json"), "--state-dir", str(place.state)),
+            *("--key-file", str(place.keys), "--state-dir", str(place.state)),
             *(["--pseudonymise"] if request.pseudonymise else []),
         ]
         home = self._layout.home(place.account)

@@ -57,6 +57,9 @@ class Supervisor:
                 "deploy": self._deploy,
                 "undeploy": self._undeploy,
                 "deployments": self._list_deployments,
+                "deployment_keys": self.deployments.keys,
+                "add_deployment_key": self.deployments.add_key,
+                "revoke_deployment_key": self.deployments.revoke_key,
             },
             private={"status": self._status, "stop": self._stop},
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from autonoe import apikeys
+from autonoe.backends.keys_cli import echo_table
 from autonoe.cli import print_json
 from autonoe.errors import NotFoundError
 
@@ -61,10 +62,7 @@ def list_keys(key_file: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({"keys": [_shown(entry) for entry in entries]})
         return
-    click.echo("id        created                    requests/s  records/day  label")
-    for e in entries:
-        rate, quota = (f"{v:g}" if v else "default" for v in (e.rate_per_s, e.records_per_day))
-        click.echo(f"{e.id:<8}  {e.created:<25}  {rate:>10}  {quota:>11}  {e.label}")
+    echo_table(entries)
 
 
 @keys.command()
