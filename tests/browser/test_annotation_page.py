@@ -51,7 +51,6 @@ def sample(tmp_path: Path) -> Sample:
     for name, values in {
         "text": texts,
         "codes": [codes] * n,
-        "titles": [[TREE.title(code) for code in codes]] * n,
         "probabilities": [[0.41, 0.22, 0.11, 0.06, 0.03]] * n,
         "features": [[("nature", "artigianale"), ("surface", "120")]] * n,
     }.items():
