@@ -11,6 +11,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from autonoe.names import slug
 from autonoe.waiting import wait_until
@@ -18,6 +20,16 @@ from support.cluster import Cluster
 from support.forwarding import Forward
 from support.stack_companions import Companions
 
+_AGAIN = Retry(
+    total=8,
+    connect=0,
+    read=False,
+    status_forcelist=[503],
+    allowed_methods={"GET", "DELETE"},
+    backoff_factor=0.1,
+    raise_on_status=False,
+)
+"""The proxy answers 503 over each connection that it kept to a hub which was replaced since."""
 _TIMEOUT_S = 30
 
 
@@ -60,13 +72,15 @@ class Hub:
         self, method: str, path: str, *, token: str = "", ok: bool = True, **options: Any
     ) -> requests.Response:
         """Call the REST API below ``/hub/api``, as the service ``tests`` without a token."""
-        answer = requests.request(
-            method,
-            f"{self.url}/hub/api{path}",
-            headers={"Authorization": f"token {token or self.token}"},
-            timeout=_TIMEOUT_S,
-            **options,
-        )
+        with requests.Session() as session:
+            session.mount("http://", HTTPAdapter(max_retries=_AGAIN))
+            answer = session.request(
+                method,
+                f"{self.url}/hub/api{path}",
+                headers={"Authorization": f"token {token or self.token}"},
+                timeout=_TIMEOUT_S,
+                **options,
+            )
         assert answer.ok or not ok, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer
 
@@ -126,14 +140,8 @@ class Hub:
     def stop(self, user: str, name: str = "", *, timeout_s: float = 60) -> None:
         """Stop a server and wait until it is gone."""
         path = f"/users/{user}/servers/{name}" if name else f"/users/{user}/server"
-
-        def asked() -> bool:
-            # 503: the proxy's connections to a hub that was replaced a moment ago
-            status = self.api("DELETE", path, ok=False).status_code
-            assert status in {202, 204, 400, 404, 503}, status
-            return status != 503
-
-        wait_until(asked, timeout_s=timeout_s, what="the hub to take the wish", interval_s=0.2)
+        answer = self.api("DELETE", path, ok=False)
+        assert answer.status_code in {202, 204, 400, 404}, answer.text
         wait_until(
             lambda: not self.server(user, name),
             timeout_s=timeout_s,
