@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import click
 
@@ -12,6 +13,31 @@ from autonoe.backends.keys import DeploymentKey, KeyRequest
 from autonoe.cli import print_json
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+
+
+def key_options(command: Any) -> Any:
+    """Add the options that say whose a key is, and how much it may ask."""
+    for option in (
+        click.option(
+            "--daily-quota",
+            "records_per_day",
+            default=0,
+            type=click.IntRange(min=0),
+            help="Records per day (UTC); the server's default when left out.",
+        ),
+        click.option(
+            "--rate",
+            "rate_per_s",
+            default=0.0,
+            type=click.FloatRange(min=0),
+            help="Requests per second; the server's default when left out.",
+        ),
+        click.option(
+            "--label", default="", help="Whose key it is; shown to its holder, and in lists."
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def echo_table(keys: Iterable[KeyEntry | DeploymentKey]) -> None:
@@ -29,21 +55,7 @@ def keys() -> None:
 
 @keys.command()
 @click.argument("name")
-@click.option("--label", default="", help="Whose key it is; shown to its holder, and in lists.")
-@click.option(
-    "--rate",
-    "rate_per_s",
-    default=0.0,
-    type=click.FloatRange(min=0),
-    help="Requests per second; no limit when left out.",
-)
-@click.option(
-    "--daily-quota",
-    "records_per_day",
-    default=0,
-    type=click.IntRange(min=0),
-    help="Records per day (UTC); no limit when left out.",
-)
+@key_options
 @_JSON
 def add(name: str, label: str, rate_per_s: float, records_per_day: int, *, as_json: bool) -> None:
     """Make one more key for the deployment NAME and print it: this once."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from autonoe import apikeys
-from autonoe.backends.keys_cli import echo_table
+from autonoe.backends.keys_cli import echo_table, key_options
 from autonoe.cli import print_json
 from autonoe.errors import NotFoundError
 
@@ -27,23 +27,13 @@ def keys() -> None:
 
 @keys.command()
 @_FILE
-@click.option("--label", default="", help="Whose key it is; shown to its owner, and in lists.")
-@click.option(
-    "--rate",
-    default=0.0,
-    type=click.FloatRange(min=0),
-    help="Requests per second; the server's default when left out.",
-)
-@click.option(
-    "--daily-quota",
-    default=0,
-    type=click.IntRange(min=0),
-    help="Records per day (UTC); the server's default when left out.",
-)
+@key_options
 @_JSON
-def create(key_file: Path, label: str, rate: float, daily_quota: int, *, as_json: bool) -> None:
+def create(
+    key_file: Path, label: str, rate_per_s: float, records_per_day: int, *, as_json: bool
+) -> None:
     """Make a key and print it: this once, for only its hash is kept."""
-    key, entry = apikeys.mint(label=label, rate_per_s=rate, records_per_day=daily_quota)
+    key, entry = apikeys.mint(label=label, rate_per_s=rate_per_s, records_per_day=records_per_day)
     with apikeys.editing(key_file) as entries:
         entries.append(entry)
     if as_json:
