@@ -32,14 +32,6 @@ def hub(stack: Stack) -> Iterator[Hub]:
         hub.remove_user(person)
 
 
-def _serves(hub: Hub) -> bool:
-    """Tell whether the hub answers what needs its database."""
-    try:
-        return hub.api("GET", "/users", ok=False).status_code == 200
-    except requests.RequestException:
-        return False
-
-
 def _container_starts(hub: Hub) -> tuple[str, int]:
     where = (f"--namespace={hub.instance}", "--selector=component=hub")
     pod = hub.cluster.get("pods", *where)["items"][0]
@@ -69,9 +61,9 @@ def test_a_hub_that_crashes_loses_no_server_and_serves_again_in_time(
 
     began = time.monotonic()
     hub.cluster.kill_container(hub.instance, pod, "hub")
-    wait_until(lambda: not _serves(hub), timeout_s=5, what="the hub to fall", interval_s=0.02)
+    wait_until(lambda: not hub.serves(), timeout_s=5, what="the hub to fall", interval_s=0.02)
     assert _server_answers(hub, PERSON), "people work on while the hub is down"
-    wait_until(lambda: _serves(hub), timeout_s=120, what="the hub to serve again", interval_s=0.1)
+    wait_until(hub.serves, timeout_s=120, what="the hub to serve again", interval_s=0.1)
     took_s = time.monotonic() - began
     record_property("hub_away_s", round(took_s, 1))
 

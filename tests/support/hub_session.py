@@ -84,6 +84,18 @@ class Hub:
         assert answer.ok or not ok, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer
 
+    def serves(self) -> bool:
+        """Tell whether the hub answers, at the first asking, what needs its database."""
+        try:
+            answer = requests.get(
+                f"{self.url}/hub/api/users",
+                headers={"Authorization": f"token {self.token}"},
+                timeout=_TIMEOUT_S,
+            )
+        except requests.RequestException:
+            return False
+        return answer.status_code == 200
+
     def add_user(self, user: str) -> None:
         """Make ``user`` known, as a first login would; groups come from a login only."""
         answer = self.api("POST", f"/users/{user}", ok=False)
