@@ -89,6 +89,7 @@ bodies = st.one_of(
                 "top_k": st.integers(1, 50) | anything,
                 "min_probability": st.floats(0, 1) | anything,
                 "explain": st.booleans() | anything,
+                "dual": st.booleans() | anything,
                 "level": st.integers(1, 6) | anything,
                 "set_coverage": st.floats(0.5, 0.99) | anything,
             },

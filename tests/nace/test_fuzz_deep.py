@@ -65,7 +65,8 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def client(calibrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    with running(ServingSettings(str(calibrated), tmp_path_factory.mktemp("state"))) as client:
+    state = tmp_path_factory.mktemp("state")
+    with running(ServingSettings(str(calibrated), state, correspondence="ateco")) as client:
         yield client
 
 
@@ -73,7 +74,8 @@ def client(calibrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def in_process(
     calibrated: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, APIOperation]:
-    return described(ServingSettings(str(calibrated), tmp_path_factory.mktemp("described")))
+    state = tmp_path_factory.mktemp("described")
+    return described(ServingSettings(str(calibrated), state, correspondence="ateco"))
 
 
 @EVERY
@@ -105,13 +107,18 @@ records = st.lists(
 coverages = st.floats(0.5, 0.99) | st.sampled_from([0.5, 0.9, 0.99])
 
 
-def test_sets_explanations_and_side_variables_are_answered(client: TestClient) -> None:
+def test_sets_explanations_two_versions_and_side_variables_are_answered(client: TestClient) -> None:
     seen: Counter[str] = Counter()
 
     @settings(max_examples=150, deadline=None, suppress_health_check=_QUIET, database=None)
     @given(
         st.fixed_dictionaries(
-            {"records": records, "set_coverage": coverages, "explain": st.booleans()},
+            {
+                "records": records,
+                "set_coverage": coverages,
+                "explain": st.booleans(),
+                "dual": st.booleans(),
+            },
             optional={
                 "top_k": st.integers(1, 50),
                 "min_probability": st.floats(0, 1),
@@ -130,13 +137,15 @@ def test_sets_explanations_and_side_variables_are_answered(client: TestClient) -
                 continue
             assert result["candidates"][0]["code"] in result["conformal_set"]
             assert ("explanation" in result) == body["explain"]
+            assert ("dual" in result) == body["dual"]
             seen["set"] += 1
             seen["explained"] += "explanation" in result
+            seen["dual"] += "dual" in result
             seen["side variable"] += record.get("features", {}).get(COLUMN) in {"01", "47"}
 
     fuzz()
     assert seen["coverage_unknown"] == 0
-    assert min(seen["set"], seen["explained"], seen["side variable"]) > 10, seen
+    assert min(seen[what] for what in ("set", "explained", "dual", "side variable")) > 10, seen
 
 
 @pytest.mark.slow
@@ -144,7 +153,8 @@ def test_a_whole_server_with_a_key_makes_no_error_of_its_own(
     calibrated: Path, tmp_path: Path
 ) -> None:
     key = new_key(tmp_path / "keys.json")
-    server = start(calibrated, tmp_path / "state", "--key-file", str(tmp_path / "keys.json"))
+    options = ("--key-file", str(tmp_path / "keys.json"), "--correspondence", "ateco")
+    server = start(calibrated, tmp_path / "state", *options)
     statuses: Counter[int] = Counter()
     try:
         server.wait()

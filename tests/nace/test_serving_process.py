@@ -68,14 +68,21 @@ BATCHES = {
     "short": {"records": [{"text": f"coltivazione di riso e {n} pani"} for n in range(1_000)]},
     "long": {"records": [{"text": text} for text in LONG]},
     "explained": {"records": [{"text": text} for text in LONG[:50]], "explain": True},
+    "dual": {
+        "records": [{"text": f"coltivazione di riso e {n} pani"} for n in range(1_000)],
+        "dual": True,
+    },
 }
+OPTIONS = {"dual": ("--correspondence", "ateco")}
 
 
-@pytest.mark.parametrize(("kind", "singles"), [("short", 1_000), ("long", 500), ("explained", 500)])
+@pytest.mark.parametrize(
+    ("kind", "singles"), [("short", 1_000), ("long", 500), ("explained", 500), ("dual", 500)]
+)
 def test_batches_do_not_hold_single_requests_back(
     serve: Callable[..., Server], tmp_path: Path, kind: str, singles: int
 ) -> None:
-    server = serve()
+    server = serve(*OPTIONS.get(kind, ()))
     server.wait()
     body = tmp_path / "batch.json"
     body.write_text(json.dumps(BATCHES[kind]))

@@ -121,7 +121,7 @@ def test_the_description_has_every_route_and_refers_to_nothing_else(keyed: Keyed
     assert {"200", "401", "413", "422", "429", "503"} <= set(operation["responses"])
     schema = document["components"]["schemas"]["PredictRequest"]
     assert set(schema["properties"]) == {
-        *("records", "top_k", "min_probability", "explain", "set_coverage", "level")
+        *("records", "top_k", "min_probability", "explain", "set_coverage", "level", "dual")
     }
     assert "security" not in document["paths"]["/health/live"]["get"]
 

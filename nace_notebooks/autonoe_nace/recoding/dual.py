@@ -86,9 +86,23 @@ class DualCoder:
         return self.of_probabilities(first, known)
 
     def predict(
-        self, texts: Sequence[str], features: Sequence[Mapping[str, str]] | None = None
+        self,
+        texts: Sequence[str],
+        features: Sequence[Mapping[str, str]] | None = None,
+        *,
+        k: int | None = None,
     ) -> list[DualPrediction]:
-        """Return the answers for ``texts``, with the side variables of each if there are any."""
+        """Return the answers for ``texts``.
+
+        Parameters
+        ----------
+        texts : sequence of str
+            As people typed them.
+        features : sequence of mapping, optional
+            Side variables of each text.
+        k : int, optional
+            Codes and pairs in an answer, in place of the coder's own number.
+        """
         out: list[DualPrediction] = []
         for start in range(0, len(texts), _BLOCK):
             block = slice(start, start + _BLOCK)
@@ -98,10 +112,12 @@ class DualCoder:
             if self.second:
                 found = probabilities(self.second, texts[block], known)
                 second = self.space.of_targets(self.second.codes, found)
-            out += self.of_probabilities(first, second)
+            out += self.of_probabilities(first, second, k=k)
         return out
 
-    def of_probabilities(self, first: Floats, second: Floats | None) -> list[DualPrediction]:
+    def of_probabilities(
+        self, first: Floats, second: Floats | None, *, k: int | None = None
+    ) -> list[DualPrediction]:
         """Return the answers for rows of probabilities; a row of zeros gets an empty answer.
 
         Parameters
@@ -110,29 +126,33 @@ class DualCoder:
             Probabilities of the source codes.
         second : array (texts, target codes of the space), optional
             Probabilities of the target codes.
+        k : int, optional
+            As for :meth:`predict`.
         """
         joint = self.space.joint(first, second)
         sources = self.space.source_marginal(joint)
         targets = self.space.target_marginal(joint)
         usable = first.sum(axis=1) > 0
         return [
-            self._one(joint[i], sources[i], targets[i], led=second is None)
+            self._one(joint[i], sources[i], targets[i], k or self.k, led=second is None)
             if usable[i]
             else NOTHING
             for i in range(len(first))
         ]
 
-    def _one(self, joint: Floats, sources: Floats, targets: Floats, *, led: bool) -> DualPrediction:
+    def _one(
+        self, joint: Floats, sources: Floats, targets: Floats, k: int, *, led: bool
+    ) -> DualPrediction:
         space = self.space
         best = int(joint.argmax())
         if led:  # one model: nothing that is known speaks against its first code
             places = space.pairs_of(int(sources.argmax()))
             best = places[int(joint[places.start : places.stop].argmax())]
         source, target = int(space.source_of[best]), int(space.target_of[best])
-        few = _largest(joint, self.k)
+        few = _largest(joint, k)
         return DualPrediction(
-            source=self._codes(space.sources, sources, self.correspondence.source),
-            target=self._codes(space.targets, targets, self.correspondence.target),
+            source=self._codes(space.sources, sources, self.correspondence.source, k),
+            target=self._codes(space.targets, targets, self.correspondence.target, k),
             pair=self._pair(best, joint),
             pairs=tuple(self._pair(pair, joint) for pair in few),
             source_confidence=_lead(sources, source),
@@ -141,9 +161,9 @@ class DualCoder:
         )
 
     def _codes(
-        self, codes: Sequence[str], values: Floats, version: Nomenclature
+        self, codes: Sequence[str], values: Floats, version: Nomenclature, k: int
     ) -> tuple[Candidate, ...]:
-        few = _largest(values, self.k)
+        few = _largest(values, k)
         return tuple(_candidate(version, codes[i], float(values[i])) for i in few)
 
     def _pair(self, pair: int, joint: Floats) -> CodePair:

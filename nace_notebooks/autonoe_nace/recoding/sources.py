@@ -61,6 +61,12 @@ BUILT_IN: dict[tuple[str, str], tuple[Callable[[], Iterable[Link]], str]] = {
 }
 """Official tables that need no file; each serves both directions."""
 
+OFFICIAL: dict[str, tuple[str, str]] = {
+    "ateco": ("ateco2025", "ateco2022"),
+    "nace": ("nace-rev2.1", "nace-rev2"),
+}
+"""Short names of these tables, for whoever wants them whichever way a model goes."""
+
 
 def partner(name: str) -> str:
     """Return the version that has an official table with ``name``; empty when there is none."""

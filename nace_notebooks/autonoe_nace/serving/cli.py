@@ -94,6 +94,25 @@ def _default_state() -> Path:
     "--pseudonym-secret", is_flag=True, help="Keep the key of pseudonyms in the account's secrets."
 )
 @click.option(
+    "--correspondence",
+    metavar="F|ateco|nace",
+    default="",
+    help="Answer `dual` requests by this table: a CSV or Parquet file, or `ateco` or `nace`.",
+)
+@click.option(
+    "--to",
+    "correspondence_to",
+    metavar="NAME|F",
+    default="",
+    help="Version that the file of --correspondence goes to. [default: the official partner]",
+)
+@click.option(
+    "--second-model",
+    metavar="DIR",
+    default="",
+    help="Model of the version to go to, which `dual` answers ask too.",
+)
+@click.option(
     "--state-dir", type=click.Path(path_type=Path), help="Folder of logs and fetched models."
 )
 def serve(*, new_key: bool, key_file: Path | None, state_dir: Path | None, **options: Any) -> None:

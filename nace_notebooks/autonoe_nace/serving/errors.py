@@ -15,6 +15,7 @@ STATUS = {
     "too_many_records": 422,
     "unknown_code": 422,
     "coverage_unknown": 422,
+    "no_correspondence": 422,
     "missing_key": 401,
     "unknown_key": 401,
     "not_found": 404,

@@ -48,7 +48,7 @@ class ModelHolder:
         stale = news.stale
         if news.source is not None:
             try:
-                self._served = source.open_model(news.source)
+                self._served = source.open_model(news.source, self.settings)
             except AutonoeError as error:
                 _LOGGER.error("The model cannot be loaded: %s", error.message)
                 news, stale = News(None, stale=True, problem=error), True

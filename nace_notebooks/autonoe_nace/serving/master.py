@@ -20,6 +20,7 @@ from autonoe_nace.logs.writer import SEGMENT_SUFFIX
 from autonoe_nace.model_uri import PREFIX
 from autonoe_nace.serving import source
 from autonoe_nace.serving.app import Common
+from autonoe_nace.serving.dual import open_second
 from autonoe_nace.serving.errands import Errands
 from autonoe_nace.serving.following import News
 from autonoe_nace.serving.processes import Lifeline, describe_exit, fork, settle
@@ -89,9 +90,11 @@ class Master:
         settings = self.settings
         self._remove_leftovers()
         self._listening = _listen(settings)
+        if settings.second_model:
+            open_second(settings.second_model)  # before any fork: all processes share it
         first = None
         if not settings.model.startswith(PREFIX):
-            first = source.open_model(source.find(settings))
+            first = source.open_model(source.find(settings), settings)
         self._wakeup = _wakeup_pipe()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
@@ -140,7 +143,7 @@ class Master:
         stale = news.stale
         if news.source is not None:
             try:
-                self._waiting = source.open_model(news.source)
+                self._waiting = source.open_model(news.source, self.settings)
             except AutonoeError as error:
                 _LOGGER.error("The model cannot be loaded: %s", error.message)
                 self._problem.write(f"{error.message}\n{error.hint}")
@@ -152,6 +155,8 @@ class Master:
         if generation.served is not None:
             # what every worker would load and remember at its first request, they now share
             generation.served.model.predict([_WARM_UP], fallback_at=1.0)
+            if generation.served.dual is not None:
+                generation.served.dual.predict([_WARM_UP])
         settle()
         for _ in range(self.settings.workers):
             self._spawn(generation)

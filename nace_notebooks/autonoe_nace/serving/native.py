@@ -69,6 +69,12 @@ class NativeRoutes:
         wanted = parse_predict(await exchange.body())
         caller, records = exchange.caller, wanted.records
         served = self._holder.current()
+        if wanted.dual and served.dual is None:
+            raise ServingError(
+                "This server knows no correspondence to another version of the classification.",
+                hint="Leave `dual` out, or have the server started with --correspondence.",
+                code="no_correspondence",
+            )
         self._usage.spend(caller.key_id, caller.limits, len(records))
         work = Work(
             exchange.request_id,
@@ -82,6 +88,7 @@ class NativeRoutes:
             explain=wanted.explain,
             set_coverage=wanted.set_coverage,
             level=wanted.level,
+            dual=wanted.dual,
         )
         results = await self._predictor.answer(work)
         _fail_if_all_failed(results)

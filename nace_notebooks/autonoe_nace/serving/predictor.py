@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +13,7 @@ from typing import NamedTuple, cast
 from autonoe_nace.logs.record import LogRecord
 from autonoe_nace.logs.writer import PredictionLog
 from autonoe_nace.model import Prediction
+from autonoe_nace.serving.dual import in_both
 from autonoe_nace.serving.explaining import explain
 from autonoe_nace.serving.gathering import Gathering, chunks
 from autonoe_nace.serving.metrics import ServingMetrics
@@ -20,6 +21,7 @@ from autonoe_nace.serving.parsing import text_error
 from autonoe_nace.serving.schema import (
     NO_USABLE_WORD,
     CandidateOut,
+    DualOut,
     ErrorOut,
     ExplanationOut,
     ResultOut,
@@ -32,6 +34,8 @@ CHUNK_RECORDS = 64
 CHUNK_CHARS = 8_000
 """As much work in long texts; a chunk holds one record at least."""
 CHUNK_EXPLAINED = 2
+CHUNK_DUAL = 16
+"""An answer in two versions takes four times as long: all pairs of codes are weighed."""
 _ROUNDS = 5
 """Rounds of the event loop between two chunks: to accept, read, start, code and answer takes each
 one, and a request that came meanwhile should not wait for a chunk at every step."""
@@ -57,6 +61,7 @@ class Work:
     explain: bool = False
     set_coverage: float | None = None
     level: int | None = None
+    dual: bool = False
 
 
 class _Part(NamedTuple):
@@ -87,7 +92,7 @@ class Predictor:
         """Return one result per record, in order."""
         count = len(work.texts)
         chars = sum(map(len, work.texts))
-        if count <= TOGETHER_RECORDS and chars <= CHUNK_CHARS and not work.explain:
+        if count <= TOGETHER_RECORDS and chars <= CHUNK_CHARS and not (work.explain or work.dual):
             part = self._part(work, 0, count)
             if part.texts:
                 how = (id(work.served.model), work.top_k, work.level, work.set_coverage)
@@ -95,19 +100,22 @@ class Predictor:
                 found = await self._gathering.ask(how, predict, part.texts, part.features)
                 return self._finish(work, part, found)
             return self._finish(work, part, [])
-        most = CHUNK_EXPLAINED if work.explain else CHUNK_RECORDS
         results: list[ResultOut] = []
-        for start, end in chunks(work.texts, most, CHUNK_CHARS):
+        for start, end in _cut(work):
             # on this very thread: another one would make all others wait for the interpreter
             async with self._turn:
                 part = self._part(work, start, end)
                 found = self._predict(work, part.texts, part.features)
+                duals = _in_both(work, part) if work.dual else []
                 if not work.explain:
                     results += self._finish(work, part, found)
                 for _ in range(_ROUNDS):
                     await asyncio.sleep(0)
             if work.explain:
                 results += self._finish(work, part, found, await self._explain(work, part, found))
+            if work.dual:
+                for place, dual in zip(part.good, duals, strict=True):
+                    results[place].dual = dual
         return results
 
     async def _explain(
@@ -238,3 +246,20 @@ class Predictor:
                 for place, result in enumerate(results, start=start)
             ]
         )
+
+
+def _cut(work: Work) -> Iterator[tuple[int, int]]:
+    """Yield where each piece of a request starts and ends."""
+    if work.explain:
+        return chunks(work.texts, CHUNK_EXPLAINED, CHUNK_CHARS)
+    if work.dual and work.served.dual is not None:
+        # each text is read for the model's own answer, and by each model for that in two versions
+        readings = 3 if work.served.dual.second else 2
+        return chunks(work.texts, CHUNK_DUAL, CHUNK_CHARS // readings)
+    return chunks(work.texts, CHUNK_RECORDS, CHUNK_CHARS)
+
+
+def _in_both(work: Work, part: _Part) -> list[DualOut | None]:
+    coder = work.served.dual
+    assert coder is not None  # noqa: S101  the route refused such a request
+    return in_both(coder, part.texts, part.features, work.top_k)

@@ -61,6 +61,13 @@ class PredictRequest(msgspec.Struct, forbid_unknown_fields=True):
             f"{MAX_EXPLAINED} records."
         ),
     ] = False
+    dual: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Answer in two versions of the classification, if the server has a "
+            "correspondence between them."
+        ),
+    ] = False
     set_coverage: Annotated[
         Annotated[float, msgspec.Meta(ge=0.5, le=0.99)] | None,
         msgspec.Meta(description="Give the set of codes that holds the right one this often."),
@@ -142,6 +149,43 @@ class ExplanationOut(msgspec.Struct):
     """Excerpt of the explanatory note of ``code``."""
 
 
+class PairOut(msgspec.Struct):
+    """A code of each version that may stand together."""
+
+    source: str
+    target: str | None
+    """Null where no code of that version corresponds."""
+    probability: float
+
+
+class AmbiguityOut(msgspec.Struct):
+    """That the pair's source code has several targets: which, how probable, and what says so."""
+
+    code: str
+    relation: str
+    """``one-to-many`` or ``many-to-many``."""
+    candidates: Sequence[CandidateOut]
+    """Its targets, the best first; their probabilities, given the code, add up to 1."""
+    basis: str
+    """What the probabilities come from; ``equal`` when nothing tells the targets apart."""
+    why: str
+
+
+class DualOut(msgspec.Struct):
+    """The answer in the version of the model and in the one that corresponds to it."""
+
+    source: Sequence[CandidateOut]
+    target: Sequence[CandidateOut]
+    pair: PairOut
+    """The answer: two codes that the table allows together."""
+    pairs: Sequence[PairOut]
+    source_confidence: float
+    target_confidence: float
+    """Probability of the pair's code minus that of the best other code of its version."""
+    ambiguity: AmbiguityOut | None
+    """Null when the pair's source code has one target, or none."""
+
+
 class ResultOut(msgspec.Struct, omit_defaults=True):
     """The answer for one record: candidates, or that record's own error."""
 
@@ -157,6 +201,8 @@ class ResultOut(msgspec.Struct, omit_defaults=True):
     conformal_set: Sequence[str] | None = None
     """The codes among which the right one is, as often as ``set_coverage`` says."""
     explanation: ExplanationOut | None = None
+    dual: DualOut | None = None
+    """Codes of two versions, when they were asked for; at the model's own level."""
     error: ErrorOut | None = None
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from autonoe.errors import InvalidInputError
 from autonoe_nace.logs.store import PART
+from autonoe_nace.recoding.sources import OFFICIAL
 
 MAX_WORKERS = 64
 
@@ -55,6 +56,13 @@ class ServingSettings:
     """Keep the key of pseudonyms in the account's secrets instead of in the state folder."""
     refresh_s: float = 15.0
     """How often the alias is looked up, in seconds."""
+    correspondence: str = ""
+    """What `dual` answers follow: ``ateco``, ``nace``, or a CSV or Parquet file of this machine,
+    its first column of the model's version; empty: the server answers in one version only."""
+    correspondence_to: str = ""
+    """Version of that file's second column, by name or file; the official partner by default."""
+    second_model: str = ""
+    """Folder of a model of the other version, which `dual` answers ask too; one for all time."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:
@@ -84,7 +92,27 @@ class ServingSettings:
                 f"A server has 1 to {MAX_WORKERS} workers, not {self.workers}.",
                 hint="One for each processor core that it may use.",
             )
+        self._check_correspondence()
         if not (self.rate_per_s >= 0 and self.burst >= 0 and self.records_per_day >= 0):
             raise InvalidInputError(
                 "A limit is not below zero.", hint="0 stands for no limit at all."
+            )
+
+    def _check_correspondence(self) -> None:
+        given = self.correspondence
+        if given and given not in OFFICIAL and not Path(given).is_file():
+            raise InvalidInputError(
+                f"There is no correspondence {given!r}: it is neither an official one nor a file.",
+                hint=f"Give a file of this machine, or one of: {', '.join(OFFICIAL)}.",
+                code="no_correspondence",
+            )
+        if self.second_model and not given:
+            raise InvalidInputError(
+                "A second model answers within a correspondence.",
+                hint="Give --second-model together with --correspondence.",
+            )
+        if self.correspondence_to and (not given or given in OFFICIAL):
+            raise InvalidInputError(
+                "The version to go to belongs to a correspondence by file.",
+                hint="Give --to together with --correspondence FILE.",
             )

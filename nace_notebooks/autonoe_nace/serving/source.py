@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from autonoe_nace.model import NaceModel
 from autonoe_nace.model.canary import check_in_child
 from autonoe_nace.model.manifest import Manifest
 from autonoe_nace.model_uri import PREFIX, ModelUri
+from autonoe_nace.recoding.dual import DualCoder
+from autonoe_nace.serving.dual import coder_for
 from autonoe_nace.serving.schema import ModelOut
 from autonoe_nace.serving.settings import ServingSettings
 
@@ -43,11 +45,13 @@ class ServedModel:
     out: ModelOut
     raw: msgspec.Raw
     """``out`` in JSON, so that no answer writes it anew."""
+    dual: DualCoder | None = None
+    """Answers in two versions; None on a server without a correspondence."""
 
     def marked(self, *, stale: bool) -> ServedModel:
         """Return the same model with its mark of staleness set or taken away."""
         out = msgspec.structs.replace(self.out, stale=stale)
-        return ServedModel(self.model, out, msgspec.Raw(msgspec.json.encode(out)))
+        return replace(self, out=out, raw=msgspec.Raw(msgspec.json.encode(out)))
 
 
 def find(settings: ServingSettings) -> Source:
@@ -61,11 +65,11 @@ def find(settings: ServingSettings) -> Source:
     if not settings.model.startswith(PREFIX):
         folder = Path(settings.model)
         source = Source(str(folder), folder.resolve().name, "0")
-        check(source)
+        check(source, settings)
         return source
     fetched = _fetch(settings)
     source = Source(fetched["folder"], fetched["name"], fetched["version"])
-    check(source)
+    check(source, settings)
     cache = settings.state_dir / "models"
     partial = cache / f".{_LAST_GOOD}"
     partial.write_text(json.dumps({"uri": settings.model, **asdict(source)}))
@@ -80,14 +84,16 @@ def find_last_good(settings: ServingSettings) -> Source | None:
         if record["uri"] != settings.model:
             return None
         source = Source(record["folder"], record["name"], record["version"])
-        check(source)
+        check(source, settings)
     except (OSError, ValueError, KeyError, AutonoeError):
         return None
     return source
 
 
-def check(source: Source) -> None:
+def check(source: Source, settings: ServingSettings) -> None:
     """Compare the files with their hashes, and let a child process load and try the model.
+
+    A server with a correspondence takes no model of another version either.
 
     Raises
     ------
@@ -97,15 +103,18 @@ def check(source: Source) -> None:
     folder = Path(source.folder)
     Manifest.read(folder).check_files(folder)
     check_in_child(folder)
+    if settings.correspondence:
+        # loaded here for a moment: which codes a model knows stands in none of its small files
+        coder_for(NaceModel.load(folder, check=False), settings)
 
 
-def open_model(source: Source) -> ServedModel:
+def open_model(source: Source, settings: ServingSettings) -> ServedModel:
     """Load a model that passed its checks into this process.
 
     Raises
     ------
     AutonoeError
-        If its files changed since.
+        If its files changed since, or the correspondence did.
     """
     folder = Path(source.folder)
     model = NaceModel.load(folder, check=False)
@@ -118,7 +127,8 @@ def open_model(source: Source) -> ServedModel:
         nomenclature=manifest.nomenclature,
         stale=False,
     )
-    return ServedModel(model, out, msgspec.Raw(msgspec.json.encode(out)))
+    raw = msgspec.Raw(msgspec.json.encode(out))
+    return ServedModel(model, out, raw, coder_for(model, settings))
 
 
 def registry_version(uri: ModelUri) -> str:
