@@ -29,11 +29,12 @@ from autonoe.errors import ConflictError, InvalidInputError
 from autonoe.waiting import wait_until
 from autonoe_nace import registry, tracking
 from autonoe_nace.annotation.store import GOLD, AnnotationStore
+from autonoe_nace.clockwork import check_cron, crontab
 from autonoe_nace.data import Dataset, ateco
 from autonoe_nace.model import NaceModel
 from autonoe_nace.retraining import RetrainPlan, retrain
 from autonoe_nace.retraining.material import belongs_to_gate, gather, read_gold
-from autonoe_nace.retraining.schedule import check_cron, cronjob, crontab
+from autonoe_nace.retraining.schedule import cronjob
 from nace.registry_parts import as_champion
 from support.manifests import MINORS, check, check_labels
 from support.platform import Platform
@@ -311,7 +312,8 @@ def test_the_schedule_comes_from_the_same_options(capsys: pytest.CaptureFixture[
 
 
 def test_cron_reads_a_percent_sign_as_text() -> None:
-    assert crontab("0 3 * * *", ["--because", "50 % done"]).endswith(r"'50 \% done'")
+    line = crontab("0 3 * * *", ["--because", "50 % done"], verb=("retrain",))
+    assert line.endswith(r"'50 \% done'")
 
 
 @pytest.mark.parametrize(

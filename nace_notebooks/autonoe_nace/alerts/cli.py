@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from autonoe.cli import print_json
+from autonoe_nace.cli_schedule import schedule_options
 from autonoe_nace.monitoring.cli import logs_options, opened
 
 _FOLDER = click.option(
@@ -35,15 +36,7 @@ def alerts() -> None:
 )
 @logs_options
 @_FOLDER
-@click.option(
-    "--schedule",
-    type=click.Choice(["crontab", "kubernetes"]),
-    help="Print a line for cron, or a CronJob with what it needs, instead of checking.",
-)
-@click.option("--cron", default="0 6 * * *", show_default=True, help="When, for --schedule.")
-@click.option("--account", default="", help="Whose credentials the line for cron asks for.")
-@click.option("--image", default="autonoe/nace", show_default=True, help="Image of the CronJob.")
-@click.option("--agent-image", default="", help="Image of the credential agent beside it.")
+@schedule_options("0 6 * * *", instead="checking")
 @_JSON
 @click.pass_context
 def check_rules(
@@ -83,7 +76,7 @@ def _print_schedule(
     rules: Path, where: dict[str, str | None], folder: Path | None, scheduled: dict[str, str | None]
 ) -> None:
     from autonoe_nace.alerts.schedule import objects
-    from autonoe_nace.retraining.schedule import crontab
+    from autonoe_nace.clockwork import crontab
 
     options = [part for name, value in where.items() if value for part in (name, value)]
     cron, agent = str(scheduled["cron"]), str(scheduled["agent_image"] or "")

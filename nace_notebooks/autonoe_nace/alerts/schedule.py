@@ -8,7 +8,7 @@ from typing import Any
 from autonoe.credentials.settings import AgentSettings
 from autonoe.kubernetes.labels import labels
 from autonoe.kubernetes.pods import with_agent
-from autonoe_nace.retraining.schedule import clocked, job_name, limited, pod
+from autonoe_nace.clockwork import clocked, job_name, limited, pod
 
 _MEMORY = "4Gi"
 """An alert may retrain, in the same container."""

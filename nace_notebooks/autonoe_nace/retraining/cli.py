@@ -144,11 +144,12 @@ def _print_schedule(
 ) -> None:
     import yaml
 
-    from autonoe_nace.retraining.schedule import cronjob, crontab
+    from autonoe_nace.clockwork import crontab
+    from autonoe_nace.retraining.schedule import cronjob
 
     arguments = _arguments({**chosen, "because": "by schedule"})
     if kind == "crontab":
-        click.echo(crontab(cron, arguments))
+        click.echo(crontab(cron, arguments, verb=("retrain",)))
         return
     manifest = cronjob(
         cron,
