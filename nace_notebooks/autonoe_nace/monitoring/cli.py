@@ -14,6 +14,7 @@ from autonoe.cli import print_json
 from autonoe.credentials import session
 
 if TYPE_CHECKING:
+    from autonoe_nace.monitoring.selection import Window
     from autonoe_nace.monitoring.source import Logs
 
 _STEP = "{label:<32} {hellinger:>9.3f} {usual:>9.3f} {season:>9} {cramers_v:>9.3f}  {verdict}"
@@ -32,6 +33,14 @@ def opened(source: str | None, deployment: str | None) -> Iterator[Logs]:
             yield logs
         finally:
             logs.close()
+
+
+def window_of(text: str, logs: Logs) -> Window:
+    """Return the days that ``text`` names; ``7d`` ends with the last day that has logs."""
+    from autonoe_nace.monitoring.selection import Window
+
+    span = logs.span()
+    return Window.parse(text, today=span.last if span else datetime.now(UTC).date())
 
 
 def logs_options(command: Any) -> Any:
@@ -73,14 +82,12 @@ def drift(
 
     Days are written 2026-01-01..2026-03-31, or 7d for the last seven days with logs.
     """
-    from autonoe_nace.monitoring import Selection, Window, nomenclature_of
+    from autonoe_nace.monitoring import Selection, nomenclature_of
     from autonoe_nace.monitoring import drift as measure
 
     with opened(source, deployment) as logs:
-        span = logs.span()
-        today = span.last if span else datetime.now(UTC).date()
-        later = Window.parse(after, today=today)
-        earlier = Window.parse(before, today=today) if before else _four_weeks(later)
+        later = window_of(after, logs)
+        earlier = window_of(before, logs) if before else _four_weeks(later)
         found = measure(
             logs,
             earlier,
@@ -189,19 +196,17 @@ def dashboard(
 
     Days are written 2026-01-01..2026-03-31, or 7d for the last seven days with logs.
     """
-    from autonoe_nace.monitoring import Selection, Window
+    from autonoe_nace.monitoring import Selection
     from autonoe_nace.monitoring.page import Asked, write_page
 
     with opened(source, deployment) as logs:
-        span = logs.span()
-        today = span.last if span else datetime.now(UTC).date()
-        chosen = Window.parse(window, today=today) if window else None
+        chosen = window_of(window, logs) if window else None
         asked = Asked(
             gold=gold or (_own_gold() if source is None else None),
             threshold=threshold,
             nomenclature=nomenclature,
             selection=Selection(window=chosen, deployment=deployment),
-            windows=_two(before, after, span),
+            windows=_two(before, after, logs.span()),
         )
         found = write_page(logs, target, asked)
     if as_json:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from autonoe.cli import print_json
-from autonoe_nace.monitoring.cli import logs_options, opened
+from autonoe_nace.monitoring.cli import logs_options, opened, window_of
 
 
 @click.command()
@@ -48,13 +47,11 @@ def monitor(
 
     Days are written 2026-01-01..2026-03-31, or 7d for the last seven days with logs.
     """
-    from autonoe_nace.monitoring import Selection, Window, nomenclature_of
+    from autonoe_nace.monitoring import Selection, nomenclature_of
     from autonoe_nace.monitoring.overview import overview
 
     with opened(source, deployment) as logs:
-        span = logs.span()
-        today = span.last if span else datetime.now(UTC).date()
-        chosen = Window.parse(window, today=today) if window else None
+        chosen = window_of(window, logs) if window else None
         found = overview(
             logs,
             nomenclature_of(logs, nomenclature),
