@@ -15,11 +15,13 @@ from autonoe_nace.data import Dataset, ateco
 from autonoe_nace.training import TrainingParams, train
 from support.mlflow_server import mlflow_server
 
+GOLD_ROWS = range(5, 8_233, 20)
+
 
 @cache
 def gold() -> Dataset:
-    """Return 412 texts that none of the models below learns from."""
-    return ateco().subset(range(5, 8_233, 20))
+    """Return 412 texts whose rows none of the models below learns from."""
+    return ateco().subset(GOLD_ROWS)
 
 
 def train_model(folder: Path, *, rows: range, epoch: int, seed: int = 1) -> Path:

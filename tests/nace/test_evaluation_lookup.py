@@ -91,6 +91,12 @@ def test_comparison_and_gate_count_what_the_engine_adds(
     assert pairs["only_a"] == (without & ~with_it).sum()
     other = ateco().subset(range(1, 6_000, 10))
     report = gate(model, parts, other, replicates=50)
+    # the entries of the engine tell which of these texts were learned
+    learned = set(model.prepare.all(DATA.texts))
+    fresh = [i for i, text in enumerate(model.prepare.all(other.texts)) if text not in learned]
+    assert report.left_out == len(other) - len(fresh) == report.learned_by_challenger > 0
+    assert report.learned_by_champion is None
+    other = other.subset(fresh)
     assert report.challenger == pytest.approx(_right(model, other, 4).mean())
     assert report.gained == (_right(model, other, 4) & ~_right(parts, other, 4)).sum() > 0
 

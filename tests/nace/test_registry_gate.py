@@ -16,7 +16,9 @@ from autonoe_nace.registry.gating import FEWEST
 from autonoe_nace.training import TrainingParams, train
 from nace.registry_parts import gold
 
-PARAMS = TrainingParams(dim=10, epoch=25, bucket=2_000, calibration_share=0, titles=False)
+PARAMS = TrainingParams(
+    dim=10, epoch=25, bucket=2_000, calibration_share=0, titles=False, keep_texts=False
+)
 
 
 def of_section(data: Dataset, section: str, *, inside: bool) -> Dataset:
@@ -77,7 +79,7 @@ def test_too_few_texts_decide_nothing(material: Material) -> None:
 def test_what_the_challenger_learned_is_no_gold(material: Material) -> None:
     with pytest.raises(InvalidInputError, match="learned from these very gold texts"):
         judged(material, data=material.learned)
-    # of the champion it is no objection: it can only be in the champion's favour
+    # of a champion that carries no texts it is no objection: it can only be in its favour
     assert judged(material, challenger="trade", champion="rest", data=material.learned).n > FEWEST
 
 

@@ -19,11 +19,11 @@ from mlflow.exceptions import MlflowException
 
 from autonoe.errors import AutonoeError, ConflictError, InvalidInputError
 from autonoe_nace import registry, tracking
-from autonoe_nace.data import read_table
+from autonoe_nace.data import ateco, read_table
 from autonoe_nace.nomenclature import load_nomenclature
 from autonoe_nace.registry import lock
 from autonoe_nace.training import TrainingParams, train
-from nace.registry_parts import gold, mlflow, registered, train_model
+from nace.registry_parts import GOLD_ROWS, gold, mlflow, registered, train_model
 
 __all__ = ["mlflow"]
 
@@ -108,6 +108,31 @@ def test_the_life_of_a_champion(models: list[Path], name: str, cache: Path) -> N
     assert report["gate"]["n"] == second.gate.n
     assert report["check"]["figures"]["cpu_p99_ms"] > 0
     assert "promoted to champion" in told[2].sentence()
+
+
+def test_gold_that_a_model_learned_is_written_into_the_decision(
+    models: list[Path], name: str, cache: Path
+) -> None:
+    poor, good = registered([models[0], models[2]], name)
+    registry.promote(name, poor, gold=None, force_reason="first", cache=cache)
+    # 25 texts of rows that both learned: 0, 20, 40, ...
+    mixed = ateco().subset([*range(0, 500, 20), *GOLD_ROWS])
+    outcome = registry.promote(name, good, gold=mixed, cache=cache)
+    assert outcome.gate is not None
+    told = registry.history(name)[-1].figures
+    wanted = ("learned_by_challenger", "learned_by_champion", "left_out", "n")
+    by_challenger, by_champion, left_out, n = (float(told[key]) for key in wanted)
+    assert min(by_challenger, by_champion) >= 25
+    assert max(by_challenger, by_champion) <= left_out == outcome.gate.left_out
+    assert n + left_out == len(mixed)
+    # where too few are left, only a reason moves the alias, and nothing was compared
+    learned = ateco().subset(range(0, 4_000, 20))
+    with pytest.raises(InvalidInputError, match=r"Gold holds 0 texts .* the gate needs 100"):
+        registry.promote(name, poor, gold=learned, cache=cache)
+    assert champion(name) == good
+    forced = registry.promote(name, poor, gold=learned, force_reason="I insist", cache=cache)
+    assert (forced.gate, forced.decision.kind) == (None, "force")
+    assert "left_out" not in forced.decision.figures
 
 
 def test_registering_moves_no_alias(models: list[Path], name: str, cache: Path) -> None:

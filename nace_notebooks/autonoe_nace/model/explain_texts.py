@@ -54,6 +54,24 @@ def write_texts(folder: Path, texts: Sequence[str], codes: Sequence[str]) -> str
     return TEXTS_FILE
 
 
+def read_texts(folder: Path) -> tuple[list[str], list[str]]:
+    """Return the texts that the model of ``folder`` keeps, and their codes, in the same order.
+
+    Raises
+    ------
+    AutonoeError
+        ``model_damaged`` if the file cannot be read.
+    """
+    try:
+        document = json.loads((folder / TEXTS_FILE).read_text(encoding="utf-8"))
+        texts, codes = list(map(str, document["texts"])), list(map(str, document["codes"]))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise damaged(f"{TEXTS_FILE} cannot be read") from error
+    if len(texts) != len(codes) or len(texts) > MOST_KEPT:
+        raise damaged(f"{TEXTS_FILE} does not hold a code for each text")
+    return texts, codes
+
+
 class KeptTexts:
     """The kept texts of a model as vectors; made at the first question, in about 0.1 ms a text.
 
@@ -72,13 +90,7 @@ class KeptTexts:
     """
 
     def __init__(self, model: NaceModel) -> None:
-        try:
-            document = json.loads((model.folder / TEXTS_FILE).read_text(encoding="utf-8"))
-            texts, codes = list(map(str, document["texts"])), list(map(str, document["codes"]))
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise damaged(f"{TEXTS_FILE} cannot be read") from error
-        if len(texts) != len(codes) or len(texts) > MOST_KEPT:
-            raise damaged(f"{TEXTS_FILE} does not hold a code for each text")
+        texts, codes = read_texts(model.folder)
         prepared = model.prepare.all(texts)
         tree, level = model.nomenclature, model.manifest.level
         seen = dict[tuple[str, str], int]()

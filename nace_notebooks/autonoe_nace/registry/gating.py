@@ -1,7 +1,8 @@
 """The gate: a challenger must be better than the champion on gold, beyond what chance explains.
 
 The figures are those of :func:`autonoe_nace.evaluation.compare`: the same draws of texts for both
-models. The gate adds what a decision needs: a yardstick for the first model, and the sections.
+models. The gate adds what a decision needs: a yardstick for the first model, the sections, and gold
+without the texts that either model is known to have learned.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from autonoe_nace.evaluation import observe
 from autonoe_nace.evaluation.bootstrap import Bootstrap, Columns, bounds, ratio
 from autonoe_nace.evaluation.outcomes import LevelOutcomes
 from autonoe_nace.model import NaceModel
+from autonoe_nace.registry.overlap import Overlap
 from autonoe_nace.splitting import near_duplicate_groups
 
 Floats = NDArray[np.float64]
@@ -49,7 +51,8 @@ class GateReport:
     level : int
         Level of the codes compared: the finest that both models have.
     n : int
-        Gold texts whose code reaches that level.
+        Gold texts compared: those whose code reaches that level and that neither model is known to
+        have learned.
     against : str
         The champion's id, or ``most frequent code`` while there is no champion: the first model
         must beat the answer that needs no model.
@@ -66,7 +69,12 @@ class GateReport:
     groups : int
         Groups of near-duplicates among the gold texts: what is drawn.
     gold_sha256 : str
-        Of the gold texts and codes.
+        Of the gold texts and codes, those left out included.
+    learned_by_challenger, learned_by_champion : int or None
+        Gold texts that are, after preparation, a text that the model carries and learned from.
+        None for a model that carries no texts: then nobody can tell.
+    left_out : int
+        Gold texts that at least one of the models learned so; they are not compared.
     """
 
     passed: bool
@@ -84,6 +92,9 @@ class GateReport:
     gold_sha256: str
     replicates: int
     seed: int
+    learned_by_challenger: int | None = None
+    learned_by_champion: int | None = None
+    left_out: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as a plain document."""
@@ -93,9 +104,13 @@ class GateReport:
         """Return the verdict in one line for a person."""
         d = self.difference
         verdict = "is better" if self.passed else "is not shown to be better"
+        note = ""
+        if self.left_out:
+            learned = _learned(self.learned_by_challenger, self.learned_by_champion)
+            note = f" {self.left_out:,} gold texts were left out: {learned}."
         return (
             f"{self.challenger_id} {verdict} than {self.against}: top-1 {d.value:+.3f} "
-            f"({d.low:+.3f} to {d.high:+.3f}) on {self.n:,} gold texts."
+            f"({d.low:+.3f} to {d.high:+.3f}) on {self.n:,} gold texts.{note}"
         )
 
 
@@ -117,7 +132,8 @@ def gate(
     champion : NaceModel or None
         The model that has it; None when there is none yet.
     gold : Dataset
-        Labelled texts that neither learned from.
+        Labelled texts that neither learned from; those that one is known to have learned are left
+        out.
     weights : sequence of float, optional
         One per text, positive: inverse inclusion probabilities when gold is a sample.
     replicates : int
@@ -128,26 +144,26 @@ def gate(
     Raises
     ------
     InvalidInputError
-        If there are fewer than :data:`FEWEST` gold texts at the level, the models code to
+        If fewer than :data:`FEWEST` gold texts at the level are left, the models code to
         different nomenclatures, weights do not fit, or the challenger learned from ``gold``.
     """
     level = _common_level(challenger, champion)
     _check_not_learned(challenger, gold)
-    seen = observe(challenger, gold, weights=weights)
+    overlap = Overlap.of(challenger, champion, gold)
+    fresh, weights = overlap.without(gold, weights)
+    if not len(fresh):
+        raise _too_few(0, level, overlap)
+    seen = observe(challenger, fresh, weights=weights)
     mine = seen.levels.get(level)
     if mine is None or len(mine.rows) < FEWEST:
-        raise InvalidInputError(
-            f"Gold holds {len(mine.rows) if mine else 0} texts with a code of level {level}; the "
-            f"gate needs {FEWEST}.",
-            hint="Annotate more texts, or force the promotion with a reason.",
-        )
+        raise _too_few(len(mine.rows) if mine else 0, level, overlap)
     theirs = (
-        observe(champion, gold, weights=weights).levels[level].right
+        observe(champion, fresh, weights=weights).levels[level].right
         if champion
         else _most_frequent(mine)
     )
-    groups = near_duplicate_groups(challenger.prepare.all(gold.texts))
-    draws = Bootstrap(len(gold), replicates=replicates, seed=seed, clusters=groups)
+    groups = near_duplicate_groups(challenger.prepare.all(fresh.texts))
+    draws = Bootstrap(len(fresh), replicates=replicates, seed=seed, clusters=groups)
     sections = [challenger.nomenclature.ancestor(mine.codes[i], 1) or "" for i in mine.truth]
     found = _differences(draws, mine, theirs, seen.weights[mine.rows], sections)
     overall = found.pop(_ALL)
@@ -167,6 +183,9 @@ def gate(
         gold_sha256=gold.sha256,
         replicates=replicates,
         seed=seed,
+        learned_by_challenger=overlap.counts[0],
+        learned_by_champion=overlap.counts[1],
+        left_out=int(overlap.either.sum()),
     )
 
 
@@ -224,3 +243,22 @@ def _check_not_learned(challenger: NaceModel, gold: Dataset) -> None:
             "The challenger learned from these very gold texts.",
             hint="Keep gold out of training, or split it and compare on the other part.",
         )
+
+
+def _too_few(n: int, level: int, overlap: Overlap) -> InvalidInputError:
+    which, left_out = "", ""
+    if out := int(overlap.either.sum()):
+        which = " that no model learned"
+        left_out = f" {out} others were left out: {_learned(*overlap.counts)}."
+    return InvalidInputError(
+        f"Gold holds {n} texts with a code of level {level}{which}; the gate needs {FEWEST}."
+        f"{left_out}",
+        hint="Annotate more texts, or force the promotion with a reason.",
+    )
+
+
+def _learned(challenger: int | None, champion: int | None) -> str:
+    """Return in words how many gold texts each model learned; nothing of one that cannot tell."""
+    known = (("challenger", challenger), ("champion", champion))
+    parts = [f"the {who} learned {n:,} of them" for who, n in known if n is not None]
+    return " and ".join(parts)

@@ -173,5 +173,11 @@ def figures(check: CheckReport | None, compared: GateReport | None) -> dict[str,
             "champion_top1": compared.champion,
             "against": compared.against,
             "gold_sha256": compared.gold_sha256,
+            "left_out": compared.left_out,
         }
+        learned = {
+            "learned_by_challenger": compared.learned_by_challenger,
+            "learned_by_champion": compared.learned_by_champion,
+        }
+        found |= {key: n for key, n in learned.items() if n is not None}
     return found
