@@ -33,6 +33,7 @@ ID_TAG = "autonoe.model_id"
 SHA_TAG = "autonoe.model_sha256"
 MANIFEST_TAG = "autonoe.manifest_sha256"
 """SHA-256 of ``model.json``, which holds that of every other file: one hash pins the model."""
+NOMENCLATURE_TAG = "autonoe.nomenclature"
 _BATCH = 100
 
 
@@ -266,6 +267,6 @@ def _log(
         if isinstance(value, int | float) and not isinstance(value, bool)
     ]
     marks = [RunTag(f"autonoe.{kind}_sha256", value) for kind, value in manifest.hashes.items()]
-    marks += [RunTag(ID_TAG, manifest.id), RunTag("autonoe.nomenclature", manifest.nomenclature)]
+    marks += [RunTag(ID_TAG, manifest.id), RunTag(NOMENCLATURE_TAG, manifest.nomenclature)]
     marks += [RunTag(key, value) for key, value in tags.items()]
     log_in_batches(client, run_id, numbers, params, marks)

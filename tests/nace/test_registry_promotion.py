@@ -161,17 +161,23 @@ def test_what_is_moved_by_other_means_is_told_and_can_be_taken_back(
     assert registry.rollback(name, cache=cache).decision.version == first
 
 
-def test_no_reason_lets_a_model_of_another_nomenclature_in(
-    models: list[Path], name: str, cache: Path, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a model of NACE Rev. 2."""
+    folder = tmp_path_factory.mktemp("foreign")
     lines = "growing of rice,01.12\nbrewing of beer,11.05\nbakery,10.71\n" * 8
-    (tmp_path / "texts.csv").write_text(f"text,code\n{lines}")
+    (folder / "texts.csv").write_text(f"text,code\n{lines}")
     other = load_nomenclature("nace-rev2")
     data = read_table(
-        str(tmp_path / "texts.csv"), nomenclature=other, text_column="text", code_column="code"
+        str(folder / "texts.csv"), nomenclature=other, text_column="text", code_column="code"
     )
     params = TrainingParams(dim=10, epoch=5, bucket=2_000, calibration_share=0, titles=False)
-    foreign = train(data, params, other).save(tmp_path / "foreign")
+    return train(data, params, other).save(folder / "model")
+
+
+def test_no_reason_lets_a_model_of_another_nomenclature_in(
+    models: list[Path], foreign: Path, name: str, cache: Path
+) -> None:
     first, second = registered([models[0], foreign], name)
     registry.promote(name, first, gold=None, force_reason="first", cache=cache)
     for texts in (None, gold()):
@@ -186,6 +192,46 @@ def test_no_reason_lets_a_model_of_another_nomenclature_in(
     assert registry.promote(
         f"{name}-rev2", alone, gold=None, force_reason="the first of its kind", cache=cache
     ).moved
+
+
+def test_a_champion_whose_files_are_gone_still_says_what_it_codes_to(
+    models: list[Path], foreign: Path, name: str, tmp_path: Path
+) -> None:
+    first, second, third = registered([models[0], foreign, models[1]], name)
+    registry.promote(name, first, gold=None, force_reason="first", cache=tmp_path / "cache")
+    client = MlflowClient()
+    entry = client.get_model_version(name, first)
+    assert entry.tags[tracking.NOMENCLATURE_TAG] == "ateco2025"
+    cut = tmp_path / "model.bin"
+    cut.write_bytes((models[0] / "model.bin").read_bytes()[:-9])
+    client.log_artifact(entry.run_id, str(cut), "model")
+
+    def refused(version: str) -> AutonoeError:
+        with pytest.raises(AutonoeError) as caught:
+            registry.promote(
+                name, version, gold=None, force_reason="I insist", cache=tmp_path / "empty"
+            )
+        assert (caught.value.code, champion(name)) == ("check_failed", first)
+        assert registry.history(name)[-1].kind == "refuse"
+        return caught.value
+
+    said = f"It codes to nace-rev2, and the champion, version {first}, to ateco2025"
+    assert said in refused(second).message
+    # versions of an older Autonoe have no such tag, but their run has it
+    client.delete_model_version_tag(name, first, tracking.NOMENCLATURE_TAG)
+    assert said in refused(second).message
+    # where nobody knows, nobody is let in, whatever it codes to
+    client.delete_tag(entry.run_id, tracking.NOMENCLATURE_TAG)
+    for version in (second, third):
+        error = refused(version)
+        assert f"What the champion, version {first}, codes to is not known" in error.message
+        assert tracking.NOMENCLATURE_TAG in error.hint
+    client.set_model_version_tag(name, first, tracking.NOMENCLATURE_TAG, "ateco2025")
+    assert "to ateco2025" in refused(second).message
+    moved = registry.promote(
+        name, third, gold=None, force_reason="the first is damaged", cache=tmp_path / "empty"
+    )
+    assert (moved.moved, champion(name)) == (True, third)
 
 
 def test_two_promotions_at_once_are_judged_one_after_the_other(

@@ -23,9 +23,11 @@ from autonoe_nace.registry.checks import (
 from autonoe_nace.registry.decisions import Decision
 from autonoe_nace.registry.fetching import fetch
 from autonoe_nace.registry.gating import GateReport, gate
+from autonoe_nace.registry.versions import nomenclature_of
+from autonoe_nace.tracking import NOMENCLATURE_TAG
 
 _UNREADABLE = {"model_damaged", "model_missing", "model_format", "not_found", "invalid_input"}
-"""Errors of a champion that cannot be had whole: it says nothing about what it codes to."""
+"""Errors of a champion that cannot be had whole: the registry tells what it codes to."""
 
 
 @dataclass
@@ -90,25 +92,38 @@ class Judge:
     def _check_nomenclature(self, champion: str) -> None:
         """Refuse a version that codes to another nomenclature: no reason can force that.
 
-        Whoever follows the alias would get codes of another meaning from one answer to the next.
+        Whoever follows the alias would get codes of another meaning from one answer to the next. A
+        champion whose nomenclature nobody knows is no way around that.
         """
+        mine, theirs = Manifest.read(self.folder).nomenclature, self._nomenclature_of(champion)
+        if mine == theirs:
+            return
+        problem = f"It codes to {mine}, and the champion, version {champion}, to {theirs}."
+        hint = "Register it under a name of its own."
+        if not theirs:
+            problem = (
+                f"What the champion, version {champion}, codes to is not known: its files cannot "
+                "be had, and the registry does not say."
+            )
+            hint = (
+                "Roll back to a version that is whole, or give the champion's version its tag "
+                f"{NOMENCLATURE_TAG} in MLflow."
+            )
+        raise AutonoeError(
+            self._refusal(champion, problem),
+            hint=f"The alias was not moved. {hint}",
+            code="check_failed",
+        )
+
+    def _nomenclature_of(self, champion: str) -> str:
+        """Return what the champion codes to: its manifest's word, else the registry's."""
         try:
             folder, _ = fetch(f"models:/{self.name}/{champion}", self.cache or default_cache())
-            theirs = Manifest.read(folder).nomenclature
+            return Manifest.read(folder).nomenclature
         except AutonoeError as error:
             if error.code not in _UNREADABLE:
                 raise
-            return
-        mine = Manifest.read(self.folder).nomenclature
-        if mine != theirs:
-            raise AutonoeError(
-                self._refusal(
-                    champion,
-                    f"It codes to {mine}, and the champion, version {champion}, to {theirs}.",
-                ),
-                hint="The alias was not moved. Register it under a name of its own.",
-                code="check_failed",
-            )
+        return nomenclature_of(self.client, self.client.get_model_version(self.name, champion))
 
     def _compare(self, champion: str, gold: Dataset) -> GateReport | None:
         challenger = NaceModel.load(self.folder, check=False)  # its check was a moment ago

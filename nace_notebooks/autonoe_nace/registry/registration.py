@@ -16,6 +16,7 @@ from autonoe_nace.tracking import (
     ARTIFACT_PATH,
     ID_TAG,
     MANIFEST_TAG,
+    NOMENCLATURE_TAG,
     SHA_TAG,
     TrackedRun,
     mlflow_errors,
@@ -65,25 +66,27 @@ def _version_of(client: MlflowClient, name: str, run: TrackedRun) -> str:
         if entry.tags.get(ID_TAG) == run.model_id:
             return str(entry.version)
     source = f"{run.artifacts}/{ARTIFACT_PATH}"
+    known = client.get_run(run.run_id).data.tags
+    tags = {
+        SHA_TAG: run.model_sha256,
+        ID_TAG: run.model_id,
+        MANIFEST_TAG: str(known.get(MANIFEST_TAG, "")) or _manifest_hash(source),
+    }
+    if NOMENCLATURE_TAG in known:
+        # stays readable where the files are not: a promotion asks for it
+        tags[NOMENCLATURE_TAG] = str(known[NOMENCLATURE_TAG])
     created = client.create_model_version(
         name,
         source=source,
         run_id=run.run_id,
         await_creation_for=0,
-        tags={
-            SHA_TAG: run.model_sha256,
-            ID_TAG: run.model_id,
-            MANIFEST_TAG: _manifest_hash(client, run, source),
-        },
+        tags=tags,
     )
     return str(created.version)
 
 
-def _manifest_hash(client: MlflowClient, run: TrackedRun, source: str) -> str:
-    """Return the hash of the run's ``model.json``: the run's own word, or that of its artefact."""
-    known = str(client.get_run(run.run_id).data.tags.get(MANIFEST_TAG, ""))
-    if known:
-        return known
+def _manifest_hash(source: str) -> str:
+    """Return the hash of the artefact ``model.json``, for a run that does not state it."""
     with tempfile.TemporaryDirectory(prefix="autonoe-register-") as folder:
         path = download_artifacts(artifact_uri=f"{source}/{MANIFEST_FILE}", dst_path=folder)
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()

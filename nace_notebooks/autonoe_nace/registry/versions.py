@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from autonoe.errors import InvalidInputError
 from autonoe_nace.model_uri import ModelUri
-from autonoe_nace.tracking import ID_TAG, MANIFEST_TAG, SHA_TAG
+from autonoe_nace.tracking import ID_TAG, MANIFEST_TAG, NOMENCLATURE_TAG, SHA_TAG
 
 CHAMPION = "champion"
 
@@ -91,3 +92,21 @@ def alias_version(client: MlflowClient, name: str, alias: str) -> str:
     """Return the version that ``alias`` points to; empty when there is no such alias yet."""
     aliases: dict[str, object] = client.get_registered_model(name).aliases
     return str(aliases.get(alias, ""))
+
+
+def nomenclature_of(client: MlflowClient, entry: Any) -> str:
+    """Return the nomenclature that a version codes to, as the registry says; empty when it doesn't.
+
+    The version's own tag says it, and for versions that an older Autonoe registered that of their
+    run. The files of the model, which may be gone, are not needed.
+    """
+    known = str(entry.tags.get(NOMENCLATURE_TAG, ""))
+    if known or not entry.run_id:
+        return known
+    try:
+        run = client.get_run(entry.run_id)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return ""
+    return str(run.data.tags.get(NOMENCLATURE_TAG, ""))
