@@ -1,9 +1,8 @@
-"""Counts by day and class of one variable, from the facts or from texts and side variables."""
+"""Counts by day and class of one variable, and those that the facts hold."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -13,10 +12,6 @@ import numpy as np
 from autonoe_nace.monitoring.selection import Selection, Window
 from autonoe_nace.monitoring.source import Logs
 from autonoe_nace.nomenclature import Nomenclature
-
-PSEUDONYM = "hmac-sha256:"
-_FREQUENT = 300
-_ROWS = 100_000
 
 
 @dataclass(frozen=True)
@@ -103,58 +98,6 @@ def from_facts(
         classed: Callable[[Any], Any] = _division(tree) if variable.name == "code" else _same
         found[variable] = DayCounts.of((r["date"], classed(r["value"]), r["n"]) for r in rows)
     return found
-
-
-def from_details(
-    logs: Logs, selection: Selection, windows: Iterable[Window], *, rows: int = _ROWS
-) -> dict[Variable, DayCounts]:
-    """Return the counts of side variables and words, from about ``rows`` rows of each window.
-
-    Texts that are pseudonyms have no words.
-    """
-    tallies: dict[str, dict[date, Counter[Hashable]]] = defaultdict(lambda: defaultdict(Counter))
-    for window in windows:
-        within = replace(selection, window=window)
-        total = logs.rows("SELECT count(*) AS n FROM facts WHERE {where}", within)[0]["n"]
-        if total:
-            _scan(logs, within, window, max(1, total // rows), tallies)
-    found: dict[Variable, DayCounts] = {}
-    for name in sorted(tallies):
-        days = tallies[name]
-        label = "Words of the texts" if name == "words" else f"Side variable {name!r}"
-        kept: set[Hashable] = set()
-        if name == "words":
-            common = sum((Counter(counts) for counts in days.values()), Counter[Hashable]())
-            kept = {word for word, _ in common.most_common(_FREQUENT)}
-        found[Variable(name if name == "words" else f"feature:{name}", label, "input")] = (
-            DayCounts.of(
-                (day, value if not kept or value in kept else "", n)
-                for day, counts in days.items()
-                for value, n in counts.items()
-            )
-        )
-    return found
-
-
-def _scan(
-    logs: Logs,
-    selection: Selection,
-    window: Window,
-    step: int,
-    tallies: dict[str, dict[date, Counter[Hashable]]],
-) -> None:
-    columns = ["deployment", "model_version", "text", "features"]
-    for day, rows in logs.details(window, columns):
-        thin = rows.take(np.arange(0, len(rows), step)) if step > 1 else rows
-        for row in thin.to_pylist():
-            if selection.deployment not in (None, row["deployment"]):
-                continue
-            if selection.version not in (None, row["model_version"]):
-                continue
-            for name, value in row["features"] or ():
-                tallies[name][day][value] += 1
-            if row["text"] and not row["text"].startswith(PSEUDONYM):
-                tallies["words"][day].update(set(row["text"].lower().split()))
 
 
 def _hull(windows: Iterable[Window]) -> Window:

@@ -9,7 +9,8 @@ import numpy as np
 
 from autonoe.errors import NotFoundError
 from autonoe_nace.monitoring.drift.baseline import USUAL, bootstrap, yearly
-from autonoe_nace.monitoring.drift.counts import DayCounts, Variable, from_details, from_facts
+from autonoe_nace.monitoring.drift.counts import DayCounts, Variable, from_facts
+from autonoe_nace.monitoring.drift.details import from_details
 from autonoe_nace.monitoring.drift.distances import between
 from autonoe_nace.monitoring.selection import ALL, Selection, Window
 from autonoe_nace.monitoring.source import Logs
