@@ -101,7 +101,7 @@ def test_what_is_down_at_the_start_costs_freshness_and_no_answer(
     MlflowClient().set_registered_model_alias(name, "champion", second)
     faulty.fault = fault
     server = serve(uri, "--workers", "2")
-    assert faulty.hit > 0
+    wait_until(lambda: faulty.hit > 0, timeout_s=TIMEOUT_S, what="a question to the registry")
     assert model_of(server) == (first, True)
     assert server.metric("model_stale") == 1
     status, ready = server.get("/health/ready")
@@ -111,6 +111,46 @@ def test_what_is_down_at_the_start_costs_freshness_and_no_answer(
     faulty.released.set()
     wait_for(server, second)
     assert server.metric("model_stale") == 0
+
+
+@pytest.mark.parametrize("fault", ["registry hangs", "store hangs"])
+def test_nobody_waits_for_a_registry_that_hangs_where_a_good_copy_is(
+    *,
+    serve: Callable[..., Server],
+    folders: list[Path],
+    name: str,
+    faulty: Front,
+    fault: Fault,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = registered(folders, name)
+    MlflowClient().set_registered_model_alias(name, "champion", first)
+    server = serve(f"models:/{name}@champion")
+    wait_for(server, first)
+    server.process.terminate()
+    server.process.wait(timeout=60)
+    MlflowClient().set_registered_model_alias(name, "champion", second)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", str(TIMEOUT_S))
+    faulty.fault = fault
+    server = serve(f"models:/{name}@champion")
+    wait_until(lambda: faulty.hit > 0, timeout_s=TIMEOUT_S, what="a question to the registry")
+    assert model_of(server) == (first, True)
+    assert faulty.let_go == 0, "the question still waits for its answer; people got theirs"
+
+
+def test_once_it_is_ready_nobody_hears_that_there_is_no_model(
+    folders: list[Path], name: str, tmp_path: Path, mlflow: str
+) -> None:
+    (first,) = registered(folders[:1], name)
+    MlflowClient().set_registered_model_alias(name, "champion", first)
+    server = start(f"models:/{name}@champion", tmp_path / "state", "--workers", "3")
+    try:
+        # without a pause: the moment between the first worker with a model and the last is short
+        server.wait(interval_s=0)
+        assert {server.post(TEXT)[0] for _ in range(100)} == {200}
+    finally:
+        server.process.terminate()
+        server.process.communicate(timeout=60)
 
 
 def test_a_whole_copy_needs_no_store_and_is_not_stale(
@@ -124,7 +164,7 @@ def test_a_whole_copy_needs_no_store_and_is_not_stale(
     server.process.wait(timeout=60)
     faulty.fault = "store fails"
     server = serve(f"models:/{name}@champion")
-    assert model_of(server) == (first, False)
+    wait_for(server, first)
     assert faulty.hit == 0
 
 

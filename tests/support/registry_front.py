@@ -10,7 +10,7 @@ from typing import Literal
 
 import urllib3
 
-Fault = Literal["registry dead", "store hangs", "store fails"]
+Fault = Literal["registry dead", "registry hangs", "store hangs", "store fails"]
 _STORE = "/mlflow-artifacts/"
 """The part of the address of all that MLflow reads from, or writes to, its object store."""
 _PASSED_ON = {"authorization", "content-type", "accept", "range"}
@@ -22,16 +22,19 @@ class Front:
     Attributes
     ----------
     fault : str, optional
-        ``registry dead`` hangs up on everybody; ``store hangs`` never answers what asks for
-        artefacts, ``store fails`` answers it with 500.
+        ``registry dead`` hangs up on everybody, ``registry hangs`` keeps everybody waiting;
+        ``store hangs`` never answers what asks for artefacts, ``store fails`` answers it with 500.
     hit : int
         Requests that met the fault.
+    let_go : int
+        Requests that were kept waiting, and are no more.
     """
 
     def __init__(self, behind: str) -> None:
         self.behind = behind
         self.fault: Fault | None = None
         self.hit = 0
+        self.let_go = 0
         self.released = threading.Event()
 
     def says_nothing(self, path: str) -> bool:
@@ -39,9 +42,10 @@ class Front:
         if self.fault == "registry dead":
             self.hit += 1
             return True
-        if self.fault == "store hangs" and _STORE in path:
+        if self.fault == "registry hangs" or (self.fault == "store hangs" and _STORE in path):
             self.hit += 1
             self.released.wait(120)
+            self.let_go += 1
             return True
         return False
 

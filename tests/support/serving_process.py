@@ -54,14 +54,16 @@ class Server:
         (value,) = (line.split()[1] for line in lines if line.startswith(f"autonoe_nace_{name} "))
         return float(value)
 
-    def wait(self, path: str = "/health/ready") -> None:
+    def wait(self, path: str = "/health/ready", *, interval_s: float = 0.1) -> None:
         """Return as soon as ``path`` answers 200."""
 
         def answers() -> bool:
             assert self.process.poll() is None, "the server ended"
             return self.get(path)[0] == 200
 
-        wait_until(answers, timeout_s=120, what="the server", ignoring=(OSError,))
+        wait_until(
+            answers, timeout_s=120, what="the server", ignoring=(OSError,), interval_s=interval_s
+        )
 
     def children(self) -> list[psutil.Process]:
         """Return the processes that the parent runs: the workers, where the model is a folder."""

@@ -41,11 +41,17 @@ class Follower:
         self.settings = settings
         self._current: Source | None = None
         self._refused = ""
+        self._asked = False
 
     def look(self) -> News:
-        """Ask once; this takes seconds when there is something to fetch."""
-        if self._current is None:
-            return self._first()
+        """Ask once; this takes seconds when there is something to fetch.
+
+        The very first look asks nobody when a last good copy is here: a registry that hangs would
+        keep people waiting for what could have answered them. The next look is due at once.
+        """
+        if not self._asked:
+            return self._last_good() or self._first()
+        assert self._current is not None  # noqa: S101  the registry was asked, so there is one
         if not self.settings.model.startswith(PREFIX):
             return News(None, stale=False)
         uri = ModelUri.parse(self.settings.model)
@@ -63,20 +69,33 @@ class Follower:
 
     def pause_s(self) -> float:
         """Return how long to wait until the next look, in seconds."""
+        if self._current is not None and not self._asked:
+            return 0.0
         # jitter: servers that lost the registry together do not return to it together
         return self.settings.refresh_s * random.uniform(0.8, 1.2)  # noqa: S311
 
+    def _last_good(self) -> News | None:
+        """Return the copy on this machine, the first time that it is asked for."""
+        if self._current is not None:
+            return None
+        self._current = source.find_last_good(self.settings)
+        return News(self._current, stale=True) if self._current else None
+
     def _first(self) -> News:
         try:
-            self._current = source.find(self.settings)
+            found = source.find(self.settings)
         except AutonoeError as error:
             _LOGGER.error("The model cannot be used: %s", error.message)
-            self._current = source.find_last_good(self.settings)
-            return News(self._current, stale=True, problem=error)
-        return News(self._current, stale=False)
+            # without a copy there is nothing to follow from: all begins anew
+            self._asked = self._current is not None
+            return News(None, stale=True, problem=error)
+        self._asked = True
+        if found == self._current:
+            return News(None, stale=False)
+        self._current = found
+        return News(found, stale=False)
 
     def _fetch(self, version: str) -> News:
-        assert self._current is not None  # noqa: S101  look() checked
         try:
             found = source.find(self.settings)
         except AutonoeError as error:

@@ -214,9 +214,7 @@ class Master:
         ready = newest.workers and all(metrics.is_ready(row) for row in newest.workers.values())
         if ready:
             for old in self._generations[:-1]:
-                if not old.drained_at:
-                    old.drained_at = now
-                    _signal(old, signal.SIGUSR1)
+                _drain(old)
         for old in self._generations[:-1]:
             if old.drained_at and now - old.drained_at > DRAIN_S + GRACEFUL_S + 5:
                 _signal(old, signal.SIGKILL)
@@ -226,6 +224,10 @@ class Master:
         # a model that comes while two sets of workers live waits: memory is bounded
         if self._waiting is not None and ready and len(self._generations) < GENERATIONS:
             fresh, self._waiting = self._waiting, None
+            if newest.served is None:
+                # it can only say that there is no model, also to those whom a new worker told that
+                # the server is ready: they wait the moment until the new workers take them
+                _drain(newest)
             self._start(Generation(fresh))
 
     def _end(self) -> None:
@@ -249,6 +251,13 @@ class Master:
         """Remove log segments that a crash left half-written, before anybody writes new ones."""
         for leftover in (self.settings.state_dir / "logs").glob(f".*{SEGMENT_SUFFIX}.part"):
             leftover.unlink(missing_ok=True)
+
+
+def _drain(generation: Generation) -> None:
+    """Let the workers take no new connection, and go when nobody is left; asked once."""
+    if not generation.drained_at:
+        generation.drained_at = time.monotonic()
+        _signal(generation, signal.SIGUSR1)
 
 
 def _signal(generation: Generation, number: signal.Signals) -> None:
