@@ -94,6 +94,7 @@ def test_a_tiny_run_gives_each_figure_that_a_whole_run_gives(
         (f"NACE API, {batches}", "FastAPI"),
         (f"NACE API, {batches}", "mlflow serve"),
         (f"NACE API, {batches}", "raw fastText"),
+        ("NACE API, single requests, on one core", "FastAPI"),
         ("NACE API, p99 at half load", "FastAPI"),
         ("NACE API, of which the client's own lag, p99", "FastAPI"),
         (f"NACE API, full preset, {singles}", "FastAPI"),
