@@ -17,6 +17,7 @@ from click.exceptions import Exit
 from autonoe.cli import cli
 from autonoe.errors import InvalidInputError, NotFoundError
 from autonoe_nace.data import ateco
+from autonoe_nace.logs.example import Story, write_example_logs
 from autonoe_nace.logs.record import SCHEMA, LogRecord
 from autonoe_nace.model import NaceModel
 from autonoe_nace.replay import from_folder, read_rows, replay
@@ -110,6 +111,16 @@ def test_what_cannot_be_replayed_is_counted(folder: Path) -> None:
         raise NotFoundError("gone")
 
     assert not replay(rows, nowhere).passed
+
+
+def test_the_example_logs_name_the_model_that_made_them(folder: Path, tmp_path: Path) -> None:
+    model = NaceModel.load(folder)
+    place = str(tmp_path / "service=lesson")
+    story = Story(days=2, per_day=15, changed_days=0)
+    days = write_example_logs(model, ateco().subset(range(30)), place, story)
+    report = replay(read_rows(place), from_folder(folder))
+    assert (report.rows, report.identical) == (30, 30), report.lines()
+    assert replay(read_rows(place, day=days[1]), from_folder(folder)).identical == 15
 
 
 def test_a_changed_environment_is_named(folder: Path, tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def _record(
         key_id="example",
         model_name="example",
         model_version="1",
-        model_sha256=model.manifest.files["model.bin"].sha256,
+        model_sha256=model.manifest.hashes["model"],
         text=text,
         codes=[c.code for c in answer.candidates],
         probabilities=[c.probability for c in answer.candidates],
