@@ -45,7 +45,7 @@ table.to_parquet(address, storage_options={"anon": False})
 
 # %% [markdown]
 # ## What is searched
-# A grid here; `sample` draws candidates at random instead. Folds keep near-duplicates together.
+# A grid here, draws further down. Folds keep near-duplicates together.
 
 # %%
 from autonoe_nace.search import Material, SearchPlan
@@ -58,12 +58,21 @@ plan = SearchPlan.of(
     base={"bucket": 20_000, "epoch": 5, "minn": 0, "maxn": 0},
     candidates=grid(["dim=10,20", "lr=0.5,1.0"]),
 )
+
+# %% [markdown]
+# The hash of the texts goes into the plan: the same search on other texts is another one.
+
+# %%
+from autonoe_nace.search.folds import gather
+
+material = gather(plan)
+plan = plan.model_copy(update={"sha256": material.sha256, "compared": material.compared})
 plan.id
 
 # %% [markdown]
 # ## Search
-# Each fold is kept as soon as it is done: after a kill the same cell goes on where it stopped.
-# `track=True` makes every fold a child run in MLflow.
+# Each fold is kept as soon as it is done. `track=True` makes a run of the search in MLflow, below
+# it one of each candidate, below that one of each fold.
 
 # %%
 from pathlib import Path
@@ -71,7 +80,8 @@ from pathlib import Path
 from autonoe_nace.search import Store, Workers, search
 
 store = Store.create(Path("searches") / plan.id, plan)
-found = search(store, Workers(scheduler=scheduler, count=workers))
+cluster = Workers(scheduler=scheduler, count=workers)
+found = search(store, cluster, material=material, track=True)
 shown = [
     {**row["params"], "top1": row["top1"], **row.get("behind", {})} for row in found["candidates"]
 ]
@@ -80,6 +90,55 @@ pd.DataFrame(shown).round(3)
 # %% [markdown]
 # The last columns say how far a candidate lies behind the best one, with its 95 % interval: if the
 # interval holds zero, the search has not told them apart.
+
+# %% [markdown]
+# ## The search in MLflow
+# Runs are known by the search: the cell above, run again, doubles none.
+
+# %%
+from autonoe_nace.links import page_link
+from autonoe_nace.search.runs import SearchRuns
+
+runs = SearchRuns(plan)
+print(f"{len(runs.finished())} of {found['total']} folds are in MLflow")
+page_link(runs.path, "Open the search in MLflow")
+
+# %% [markdown]
+# ## Draw instead of a grid
+# Where the parameters are many, draws find good values sooner than a grid. The same seed draws the
+# same candidates. The plan of the first search serves again, with other candidates.
+
+# %%
+from autonoe_nace.search.space import sample
+
+candidates = sample(["lr=loguniform:0.3:1.2", "dim=int:10:30"], n=3, seed=1)
+values = {**plan.model_dump(), "kind": "random", "candidates": candidates}
+drawn = SearchPlan.of(**values)
+pd.DataFrame(candidates)
+
+# %% [markdown]
+# ## Go on after an interruption
+# A search that was killed is a folder that holds some of its folds. Here it is made on purpose:
+# the first candidate alone is run, in this very process.
+
+# %%
+from autonoe_nace.search import overview, run_one
+
+begun = Store.create(Path("searches") / drawn.id, drawn)
+run_one(drawn, 0, store=begun)
+print("before: {done} of {total} folds".format(**overview(begun)))
+
+# %% [markdown]
+# The usual call runs what is missing and nothing else; the shell has `autonoe nace search resume`.
+# It refuses when the texts are others than at the beginning.
+
+# %%
+ended = search(
+    Store.open(begun.folder),
+    cluster,
+    progress=lambda stage, share: print(f"{stage}: {share:.0%}"),
+)
+print("after: {done} of {total} folds".format(**ended))
 
 # %% [markdown]
 # ## Judge the best

@@ -104,4 +104,41 @@ pd.DataFrame([(w.word, w.value) for w in explained.words], columns=["word", "spe
 model.manifest.hashes
 
 # %% [markdown]
-# From the command line: `autonoe nace predict`, `explain`, and `replay` for an answer in the logs.
+# ## The same answer again
+# "Why did you code us so, in March?" The log names the model that answered by its hash, and that
+# one gives the answer again. The log here is made by this model; a deployment's log looks the same.
+
+# %%
+from pathlib import Path
+
+from autonoe_nace.logs.example import Story, write_example_logs
+
+folder = model.save(Path("models") / model.id)
+log = "replay/service=lesson"
+(day,) = write_example_logs(model, data, log, Story(days=1, per_day=40, changed_days=0))
+print(f"40 answers of {day}")
+
+# %% [markdown]
+# Codes, probabilities, confidence, stage and fallback are compared. What has changed around the
+# model since it was trained, such as a version of NumPy, would be named too.
+
+# %%
+from autonoe_nace.replay import from_folder, read_rows, replay
+
+logged = list(read_rows(log, day=day))
+report = replay(logged, from_folder(folder))
+print("\n".join(report.lines()))
+
+# %% [markdown]
+# A line that somebody changed afterwards does not pass: here the order of its codes is turned.
+
+# %%
+from msgspec.structs import replace
+
+changed = replace(logged[0], codes=logged[0].codes[::-1])
+print("\n".join(replay([changed, *logged[1:]], from_folder(folder)).lines()))
+
+# %% [markdown]
+# A deployment's answers need no folder: `replay(read_rows(deployment_uri("nace-api")),
+# from_registry(default_cache()))` fetches each version that answered. From the command line:
+# `autonoe nace predict`, `explain`, and `replay s3://… --request-id ID` for one answer.

@@ -14,7 +14,8 @@
 # # 8. Promote, and roll back
 #
 # A new model serves only when it is whole, cheap enough, and better than the one it replaces, on
-# texts that neither has seen. If it disappoints all the same, one call brings the old one back.
+# texts that neither has seen, or for a reason that stays on record. If it disappoints all the same,
+# one call brings the old one back.
 
 # %% [markdown]
 # Parameters: the registered model's name, and how many texts are used (0: all).
@@ -104,8 +105,7 @@ print(outcome.decision.sentence())
 
 # %% [markdown]
 # ## The other way round is refused
-# The worse model does not come back by the front door. With a reason it can be forced, and the
-# reason is recorded.
+# The worse model does not come back by the front door. The refusal is recorded, too.
 
 # %%
 from autonoe.errors import AutonoeError
@@ -116,12 +116,25 @@ except AutonoeError as refused:
     print(refused.code, "-", refused.message)
 
 # %% [markdown]
-# ## Back in one call
-# For the day when numbers were good and users were not.
+# ## Forced, with a reason
+# Somebody may know what no gold text tells. Then a reason moves the alias past the gate, and stays
+# beside the figures that spoke against it. A damaged file, or one of another nomenclature, is never
+# forced.
 
 # %%
-outcome = registry.rollback(registered, reason="practising the way back")
+why = "the series of last year needs the titles left out"
+outcome = registry.promote(registered, versions[0], gold=gold, force_reason=why)
 print(outcome.decision.sentence())
+print("gate:", "open" if outcome.gate.passed else "closed", "- why:", outcome.decision.reason)
+
+# %% [markdown]
+# ## Back in one call
+# For the day when numbers were good and users were not. Twice goes back two steps.
+
+# %%
+for reason in ("nobody uses that series", "practising the way back"):
+    outcome = registry.rollback(registered, reason=reason)
+    print(outcome.decision.sentence())
 
 # %% [markdown]
 # ## Who decided what, and why

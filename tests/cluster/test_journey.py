@@ -139,7 +139,7 @@ def test_from_the_login_to_the_last_stop(stack: Stack, repository: str, browser:
     _log_in(page, stack)
     steps.keep(page, "logged-in")
 
-    # Every notebook keeps its kernel: eleven of them take more than three GiB.
+    # Every notebook keeps its kernel: twelve of them take more than three GiB.
     _choose(page, hub, "small", cpu="1.5", memory_gib="6", repository=repository)
     steps.keep(page, "profile")
     _start(page)
