@@ -221,7 +221,8 @@ colleague.headers["X-API-Key"] = made.api_key
 made
 
 # %% [markdown]
-# The deployment takes the key within a second.
+# On one machine the deployment takes the key within a second; on a cluster the call above came back
+# once the pods had it.
 
 # %%
 from autonoe.waiting import wait_until
