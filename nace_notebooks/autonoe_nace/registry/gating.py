@@ -151,17 +151,13 @@ def gate(
     _check_not_learned(challenger, gold)
     overlap = Overlap.of(challenger, champion, gold)
     fresh, weights = overlap.without(gold, weights)
-    if not len(fresh):
-        raise _too_few(0, level, overlap)
-    seen = observe(challenger, fresh, weights=weights)
-    mine = seen.levels.get(level)
-    if mine is None or len(mine.rows) < FEWEST:
+    seen = observe(challenger, fresh, weights=weights) if len(fresh) else None
+    mine = seen.levels.get(level) if seen else None
+    if seen is None or mine is None or len(mine.rows) < FEWEST:
         raise _too_few(len(mine.rows) if mine else 0, level, overlap)
-    theirs = (
-        observe(champion, fresh, weights=weights).levels[level].right
-        if champion
-        else _most_frequent(mine)
-    )
+    theirs = _most_frequent(mine)
+    if champion is not None:
+        theirs = observe(champion, fresh, weights=weights).levels[level].right
     groups = near_duplicate_groups(challenger.prepare.all(fresh.texts))
     draws = Bootstrap(len(fresh), replicates=replicates, seed=seed, clusters=groups)
     sections = [challenger.nomenclature.ancestor(mine.codes[i], 1) or "" for i in mine.truth]
