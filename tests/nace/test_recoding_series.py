@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binom
 
 from autonoe.cli import main
 from autonoe.errors import InvalidInputError
@@ -49,19 +54,81 @@ def test_both_series_hold_every_unit(
     assert all(r["low"] == r["high"] for r in rows if r["basis"] == "labelled")
 
 
-def test_the_intervals_of_sections_hold_the_truth(
-    doubly: DoublyCoded, recoded: RecodedRegister
-) -> None:
+DRAWS = 4_000
+FALSE_ALARM = 0.01
+"""How often a test of coverage may fail although all intervals keep their promise."""
+
+Cell = tuple[str, str]
+"""A period and a code."""
+
+
+def estimated(recoded: RecodedRegister, level: int) -> list[dict[str, Any]]:
+    """Return the counts that have an interval; of one period, since both hold the same texts."""
+    rows = counts([recoded], level=level)
+    return [r for r in rows if r["period"] == "2023" and r["high"] > r["low"]]
+
+
+def drawn(recoded: RecodedRegister, level: int) -> dict[Cell, np.ndarray]:
+    """Draw each unit's new code by its probabilities; return :data:`DRAWS` counts of each cell.
+
+    What the truth could be if the probabilities are honest, made apart from the intervals.
+    """
+    rng = np.random.default_rng(20)
     tree = recoded.target
-    truth: Counter[tuple[str, str]] = Counter()
+    found: dict[Cell, np.ndarray] = {}
+    for row in rows_of(recoded).itertuples():
+        certain = row.status == "person" or not len(row.candidates)
+        codes = [row.target] if certain else list(row.candidates)
+        shares = [1.0] if certain else list(row.probabilities)
+        chosen = np.searchsorted(np.cumsum(shares)[:-1], rng.random(DRAWS))
+        for place, code in enumerate(codes):
+            cell = (str(row.period), (code and tree.ancestor(code, level)) or "")
+            counted = found.setdefault(cell, np.zeros(DRAWS))
+            counted += row.weight * (chosen == place)
+    return found
+
+
+def holds(
+    rows: list[dict[str, Any]], counted: Mapping[Cell, np.ndarray], width: float = 1.0
+) -> np.ndarray:
+    """Return whether each interval, ``width`` times as wide, holds each count: rows x draws."""
+    held = []
+    for row in rows:
+        low, high = (row["n"] + width * (row[end] - row["n"]) for end in ("low", "high"))
+        values = counted[row["period"], row["code"]]
+        held.append((low - 1e-6 <= values) & (values <= high + 1e-6))
+    return np.array(held)
+
+
+@pytest.mark.parametrize("level", [1, 2, 4])
+def test_each_interval_holds_95_percent_of_what_is_likely(
+    recoded: RecodedRegister, level: int
+) -> None:
+    rows = estimated(recoded, level)
+    assert len(rows) > 5
+    share = holds(rows, drawn(recoded, level)).mean(axis=1)
+    # as far as 4,000 draws here and 4,000 behind the interval can tell
+    assert share.min() > 0.95 - 3.5 * math.sqrt(2 * 0.05 * 0.95 / DRAWS)
+
+
+@pytest.mark.parametrize("level", [1, 2, 4])
+def test_intervals_hold_the_truth_as_often_as_they_say(
+    doubly: DoublyCoded, recoded: RecodedRegister, level: int
+) -> None:
+    rows = estimated(recoded, level)
+    truth = {(row["period"], row["code"]): np.zeros(1) for row in rows}
     for row, code in zip(rows_of(recoded).itertuples(), doubly.new * 2, strict=True):
-        truth[(str(row.period), tree.ancestor(code, 1) or "")] += row.weight
-    estimated = [
-        r for r in counts([recoded], level=1) if r["basis"] == "recoded" and r["high"] > r["low"]
-    ]
-    held = sum(r["low"] <= truth[(r["period"], r["code"])] <= r["high"] for r in estimated)
-    assert held >= 0.7 * len(estimated)  # of few units each, twice the same texts
-    assert all(abs(r["n"] - truth[(r["period"], r["code"])]) < 25 for r in estimated)
+        cell = (str(row.period), recoded.target.ancestor(code, level) or "")
+        truth[cell] = truth.get(cell, np.zeros(1)) + row.weight
+    # 95 % of them; and no more than hold at once if the probabilities are honest, since codes share
+    # units
+    together = holds(rows, drawn(recoded, level)).sum(axis=0)
+    least = min(
+        binom.ppf(FALSE_ALARM, len(rows), 0.95),
+        np.quantile(together, FALSE_ALARM, method="lower"),
+    )
+    assert holds(rows, truth).sum() >= least
+    assert holds(rows, truth, width=0.25).sum() < least, "intervals too narrow would be found"
 
 
 def test_the_conversion_matrix_bridges_published_totals(recoded: RecodedRegister) -> None:

@@ -14,10 +14,12 @@ from autonoe.errors import InvalidInputError
 from autonoe_nace.nomenclature import Nomenclature
 from autonoe_nace.recoding.recoded import RecodedRegister
 from autonoe_nace.recoding.register import place, unavailable
+from autonoe_nace.recoding.spread import SINGLE, Count
 
 _Z95 = 1.959963984540054
 UNKNOWN = ""
 """Code of what could not be recoded or has no code at the level."""
+_OPEN = ("variance", "mixed", "uncertain", "largest")
 
 _CANDIDATES = """
 CREATE VIEW candidates AS
@@ -28,7 +30,11 @@ SELECT row, period, weight, source, unnest(codes) AS target, unnest(shares) AS p
   FROM final)
 """
 _COUNTS = """
-SELECT period, code, sum(weight * p) AS n, sum(weight * weight * p * (1 - p)) AS variance
+SELECT period, code, sum(weight * p) AS n, sum(weight * weight * p * (1 - p)) AS variance,
+       sum(weight * p * (1 - p)) AS mixed, coalesce(sum(weight * p) FILTER (p < 1), 0) AS uncertain,
+       coalesce(
+         arg_max([weight, p], weight * weight * p * (1 - p), {single}) FILTER (p < 1), []
+       ) AS largest
 FROM (SELECT row, any_value(period) AS period, any_value(weight) AS weight,
              coalesce(above.code, '') AS code, least(1, sum(p)) AS p
       FROM candidates LEFT JOIN {side}_above AS above ON candidates.{side} = above.below
@@ -68,8 +74,9 @@ def counts(registers: Sequence[RecodedRegister], *, level: int = 4) -> list[dict
     list of dict
         ``version``, ``period``, ``code``, ``title``, ``n`` (sum of weights), ``low``, ``high``,
         ``basis`` (``labelled`` or ``recoded``). A recoded ``n`` is an expectation over the model's
-        probabilities; the 95 % interval says what the model leaves open about these units, so
-        that it has no width where the table or people decided.
+        probabilities; the 95 % interval says what the model leaves open about these units (see
+        :mod:`~autonoe_nace.recoding.spread`), so that it has no width where the table or people
+        decided.
 
     Raises
     ------
@@ -78,7 +85,7 @@ def counts(registers: Sequence[RecodedRegister], *, level: int = 4) -> list[dict
     """
     if not registers:
         raise InvalidInputError("There is no register.", hint="Recode one first.")
-    found: dict[tuple[str, str, str, str], list[float]] = {}
+    found: dict[tuple[str, str, str, str], Count] = {}
     trees: dict[str, Nomenclature] = {}
     for register in registers:
         sides = {"source": register.source, "target": register.target}
@@ -86,25 +93,28 @@ def counts(registers: Sequence[RecodedRegister], *, level: int = 4) -> list[dict
             for side, tree in sides.items():
                 trees[tree.name] = tree
                 basis = "labelled" if side == "source" else "recoded"
-                for row in _fetch(database, _COUNTS.format(side=side)):
+                for row in _fetch(database, _COUNTS.format(side=side, single=SINGLE)):
                     key = (tree.name, str(row["period"]), str(row["code"]), basis)
-                    sums = found.setdefault(key, [0.0, 0.0])
-                    sums[0] += row["n"]
+                    count = found.setdefault(key, Count())
                     # of the labelled version every code is certain
-                    sums[1] += row["variance"] if side == "target" else 0.0
-    return [
-        {
-            "version": version,
-            "period": period,
-            "code": code,
-            "title": trees[version].title(code),
-            "n": n,
-            "low": max(0.0, n - _Z95 * math.sqrt(variance)),
-            "high": n + _Z95 * math.sqrt(variance),
-            "basis": basis,
-        }
-        for (version, period, code, basis), (n, variance) in sorted(found.items())
-    ]
+                    left_open = _OPEN if side == "target" else ()
+                    count.add(row["n"], *(row[name] for name in left_open))
+    out = []
+    for (version, period, code, basis), count in sorted(found.items()):
+        low, high = count.interval()
+        out.append(
+            {
+                "version": version,
+                "period": period,
+                "code": code,
+                "title": trees[version].title(code),
+                "n": count.n,
+                "low": low,
+                "high": high,
+                "basis": basis,
+            }
+        )
+    return out
 
 
 def conversion(register: RecodedRegister, *, level: int = 4) -> list[dict[str, Any]]:
