@@ -91,7 +91,8 @@ class Dashboard:
         self.tables = widgets.HTML()
         # drawn before it becomes a widget: what changes before the page has it is lost
         figure = _empty_figure()
-        _draw(figure, self.numbers())
+        first = self.numbers()
+        _draw(figure, first)
         self.figure = go.FigureWidget(figure)
         self.threshold.observe(self._update, "value")
         self.deployment.observe(self._update, "value")
@@ -107,7 +108,8 @@ class Dashboard:
             [title, controls, self.finding, self.figure, self.tables, self.tabs.widget]
         )
         self.widget.add_class("autonoe-nace")
-        self._update()
+        self._show(first)
+        self.tabs.update()
 
     def numbers(self) -> dict[str, Any]:
         """Return the numbers that are shown now."""
@@ -126,6 +128,11 @@ class Dashboard:
 
     def _update(self, _change: object = None) -> None:
         now = self.numbers()
+        self._show(now)
+        _draw(self.figure, now)
+        self.tabs.update()
+
+    def _show(self, now: dict[str, Any]) -> None:
         rate: Rate = now["automatic"]
         self.finding.value = (
             f"<div class='finding' role='status' aria-live='polite'>At {now['threshold']:.2f}, "
@@ -134,8 +141,6 @@ class Dashboard:
             f"other {rate.n - round(rate.value * rate.n):,} go to a person.</p>"
         )
         self.tables.value = _tables(now)
-        _draw(self.figure, now)
-        self.tabs.update()
 
 
 def _draw(figure: go.Figure, now: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from autonoe_nace.monitoring import (
     Selection,
     Window,
     compare,
+    count_codes,
     drift,
     drill,
     hardest,
@@ -137,13 +138,13 @@ class Tabs:
         if self.tree is None:
             return "<p class='quiet'>The codes belong to no nomenclature that is known here.</p>"
         threshold, selection = self._question()
-        asked: dict[str, Any] = {"threshold": threshold, "selection": selection}
+        counts = count_codes(self._logs, threshold=threshold, selection=selection)
         head = ("Code", "Title", "Predictions", "Share", "Automatic (95 % interval)")
         inside = self._under[-1] if self._under else ""
         parts = [
-            ("", drill(self._logs, self.tree, under=inside, **asked)),
-            ("<h3>Hardest classes</h3>", hardest(self._logs, self.tree, **asked)),
-            ("<h3>Rarest classes</h3>", rarest(self._logs, self.tree, **asked)),
+            ("", drill(self._logs, self.tree, under=inside, counts=counts)),
+            ("<h3>Hardest classes</h3>", hardest(self._logs, self.tree, counts=counts)),
+            ("<h3>Rarest classes</h3>", rarest(self._logs, self.tree, counts=counts)),
         ]
         return "".join(
             title

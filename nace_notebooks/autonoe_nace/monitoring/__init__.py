@@ -1,6 +1,6 @@
 """Numbers of the prediction logs: DuckDB over the Parquet that the ETL writes."""
 
-from autonoe_nace.monitoring.classes import drill, hardest, nomenclature_of, rarest
+from autonoe_nace.monitoring.classes import count_codes, drill, hardest, nomenclature_of, rarest
 from autonoe_nace.monitoring.compare import compare
 from autonoe_nace.monitoring.drift import distances, drift
 from autonoe_nace.monitoring.rates import Rate
@@ -16,6 +16,7 @@ __all__ = [
     "Selection",
     "Window",
     "compare",
+    "count_codes",
     "distances",
     "drift",
     "drill",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from autonoe_nace.monitoring.rates import Rate
@@ -11,6 +12,9 @@ from autonoe_nace.nomenclature import BUILT_IN, Nomenclature, load_nomenclature
 
 _ENOUGH = 30
 _KNOWN_SHARE = 0.5
+
+Counts = Mapping[str, tuple[int, int, float]]
+"""By code: predictions, those that are automatic, sum of the confidence."""
 
 
 def nomenclature_of(logs: Logs, name: str = "") -> Nomenclature | None:
@@ -37,7 +41,25 @@ def nomenclature_of(logs: Logs, name: str = "") -> Nomenclature | None:
         known = sum(code in tree.nodes for code in codes)
         if known > most:
             best, most = tree, known
+        if known == len(codes):
+            break  # none can know more, and each takes a moment to read
     return best
+
+
+def count_codes(logs: Logs, *, threshold: float = 0.8, selection: Selection = ALL) -> Counts:
+    """Return what each predicted code sums up to.
+
+    The functions below count for themselves; who asks several of them about the same predictions
+    gives them the counts, and the rows are read once.
+    """
+    rows = logs.rows(
+        "SELECT code, count(*) AS n, count(*) FILTER (thousandth >= $least) AS auto, "
+        "sum(thousandth) / 1000.0 AS index FROM facts "
+        "WHERE error = '' AND code <> '' AND {where} GROUP BY code",
+        selection,
+        least=10 * hundredths(threshold),
+    )
+    return {row["code"]: (row["n"], row["auto"], row["index"]) for row in rows}
 
 
 def drill(
@@ -47,6 +69,7 @@ def drill(
     under: str = "",
     threshold: float = 0.8,
     selection: Selection = ALL,
+    counts: Counts | None = None,
 ) -> list[dict[str, Any]]:
     """Return the codes one level below ``under`` (the sections when it is empty).
 
@@ -62,6 +85,8 @@ def drill(
         What the automatic share is counted by.
     selection : Selection
         Which predictions.
+    counts : Counts, optional
+        Of :func:`count_codes` for the same threshold and selection.
 
     Returns
     -------
@@ -70,9 +95,10 @@ def drill(
         ``index`` (mean confidence), most frequent first. A code that the predictions stop at
         stands for itself.
     """
-    found = _counts(logs, threshold, selection)
+    if counts is None:
+        counts = count_codes(logs, threshold=threshold, selection=selection)
     sums: dict[str, list[float]] = {}
-    for code, (n, auto, index) in found.items():
+    for code, (n, auto, index) in counts.items():
         place = _below(tree, code, under)
         if place is None:
             continue
@@ -93,12 +119,15 @@ def hardest(
     selection: Selection = ALL,
     n: int = 10,
     at_least: int = _ENOUGH,
+    counts: Counts | None = None,
 ) -> list[dict[str, Any]]:
     """Return the finest codes with the lowest automatic share among those seen often enough.
 
     They are ordered by the upper end of the interval: a code is hard when even that is low.
     """
-    rows = [row for row in _finest(logs, tree, threshold, selection) if row["n"] >= at_least]
+    if counts is None:
+        counts = count_codes(logs, threshold=threshold, selection=selection)
+    rows = [row for row in _rows(tree, counts) if row["n"] >= at_least]
     return sorted(rows, key=lambda row: (row["automatic"]["high"], row["code"]))[:n]
 
 
@@ -109,9 +138,12 @@ def rarest(
     threshold: float = 0.8,
     selection: Selection = ALL,
     n: int = 10,
+    counts: Counts | None = None,
 ) -> list[dict[str, Any]]:
     """Return the finest codes that are predicted least, those never predicted first."""
-    rows = _finest(logs, tree, threshold, selection)
+    if counts is None:
+        counts = count_codes(logs, threshold=threshold, selection=selection)
+    rows = _rows(tree, counts)
     seen = {row["code"] for row in rows}
     level = max((row["level"] for row in rows), default=tree.levels[-1])
     missing = [
@@ -120,25 +152,9 @@ def rarest(
     return sorted([*rows, *missing], key=lambda row: (row["n"], row["code"]))[:n]
 
 
-def _finest(
-    logs: Logs, tree: Nomenclature, threshold: float, selection: Selection
-) -> list[dict[str, Any]]:
-    found = _counts(logs, threshold, selection)
-    shown = sum(n for n, *_ in found.values())
-    return [_row(tree, code, list(total), shown) for code, total in found.items()]
-
-
-def _counts(
-    logs: Logs, threshold: float, selection: Selection
-) -> dict[str, tuple[int, int, float]]:
-    rows = logs.rows(
-        "SELECT code, count(*) AS n, count(*) FILTER (thousandth >= $least) AS auto, "
-        "sum(thousandth) / 1000.0 AS index FROM facts "
-        "WHERE error = '' AND code <> '' AND {where} GROUP BY code",
-        selection,
-        least=10 * hundredths(threshold),
-    )
-    return {row["code"]: (row["n"], row["auto"], row["index"]) for row in rows}
+def _rows(tree: Nomenclature, counts: Counts) -> list[dict[str, Any]]:
+    shown = sum(n for n, *_ in counts.values())
+    return [_row(tree, code, list(total), shown) for code, total in counts.items()]
 
 
 def _below(tree: Nomenclature, code: str, under: str) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from autonoe.errors import InvalidInputError, NotFoundError
 from autonoe_nace.monitoring import daily, operations
-from autonoe_nace.monitoring.classes import drill, hardest, rarest
+from autonoe_nace.monitoring.classes import count_codes, drill, hardest, rarest
 from autonoe_nace.monitoring.selection import ALL, Selection
 from autonoe_nace.monitoring.source import Logs
 from autonoe_nace.nomenclature import Nomenclature
@@ -98,9 +98,9 @@ def _codes(
 ) -> dict[str, list[dict[str, Any]]]:
     if tree is None:
         return {"codes": [], "hardest": [], "rarest": []}
-    asked: dict[str, Any] = {"threshold": threshold, "selection": selection}
+    counts = count_codes(logs, threshold=threshold, selection=selection)
     return {
-        "codes": drill(logs, tree, under=under, **asked),
-        "hardest": hardest(logs, tree, n=n, **asked),
-        "rarest": rarest(logs, tree, n=n, **asked),
+        "codes": drill(logs, tree, under=under, counts=counts),
+        "hardest": hardest(logs, tree, n=n, counts=counts),
+        "rarest": rarest(logs, tree, n=n, counts=counts),
     }
