@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
 import socket
 import statistics
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from autonoe.waiting import wait_until
+from autonoe_nace.serving.settings import ServingSettings
 from support.asking_on import asking_on
 from support.load import busy_factor
 from support.serving_process import TEXT, Server, start
 
 P99_S = 0.1
 """What 99 of 100 single requests take at most while a batch is coded, on an idle machine."""
+WRITTEN_S = 0.5
+"""What writing a segment and waking up for it take at most, on an idle machine."""
 
 
 @pytest.fixture
@@ -129,6 +135,69 @@ def test_after_a_kill_the_next_start_serves_the_same_logs(serve: Callable[..., S
     again.wait()
     assert again.post(TEXT)[0] == 200
     assert not list(logs.glob(".*.part"))
+
+
+def _asking(server: Server, answered: list[tuple[float, str]], stop: threading.Event) -> None:
+    """Ask one text after the other until ``stop`` or the server's end; note when each came back."""
+    while not stop.is_set():
+        try:
+            status, answer = server.post(TEXT)
+        except (OSError, http.client.HTTPException, ValueError):
+            return
+        if status == 200:
+            answered.append((time.time(), answer["request_id"]))
+
+
+def test_a_kill_under_load_loses_one_flush_window_at_most(serve: Callable[..., Server]) -> None:
+    server = serve()
+    server.wait()
+    (worker,) = server.children()
+    logs, flush_s = server.state / "logs", ServingSettings.flush_s
+    answered: list[tuple[float, str]] = []
+    stop = threading.Event()
+    clients = [
+        threading.Thread(target=_asking, args=(server, answered, stop), daemon=True)
+        for _ in range(3)
+    ]
+    for client in clients:
+        client.start()
+
+    def written() -> list[float]:
+        return sorted(file.stat().st_mtime for file in logs.glob("*.jsonl"))
+
+    try:
+        # killed in the middle of a window, with answers in it
+        wait_until(
+            lambda: (
+                len(times := written()) > 2
+                and answered
+                and answered[-1][0] > times[-1] + flush_s / 3
+            ),
+            timeout_s=60,
+            interval_s=0.01,
+            what="three segments, and answers after them",
+        )
+        for pid in (worker.pid, server.process.pid):
+            os.kill(pid, signal.SIGKILL)
+        killed = time.time()
+    finally:
+        stop.set()
+    for client in clients:
+        client.join(60)
+    psutil.wait_procs([worker], timeout=30)
+    kept = {
+        json.loads(line)["request_id"]
+        for file in logs.glob("*.jsonl")
+        for line in file.read_bytes().splitlines()
+    }
+    lost = [when for when, request in answered if request not in kept]
+    *_, before, last = written()
+    # exact, however busy the machine is: after a segment the writer waits a window and then takes
+    # all lines that there are, so that the last segment holds what was answered until then
+    assert all(when > before + flush_s for when in lost)
+    assert 0 < len(lost) < len(answered) - len(lost)
+    # and that was not long ago: a segment is begun each window
+    assert max(last - before, killed - last) < flush_s + WRITTEN_S * busy_factor()
 
 
 def test_a_new_key_is_printed_once_and_opens_the_api(
