@@ -9,15 +9,22 @@ from __future__ import annotations
 import builtins
 import json
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import urllib3
 
 from autonoe import apikeys
-from autonoe.apikeys import KeyEntry
 from autonoe.backends import keys, kubernetes_state
 from autonoe.backends.base import Deployment, DeploymentRequest
-from autonoe.backends.keys import DeploymentKey, KeyRequest
+from autonoe.backends.keys import DeploymentKey, Entries, KeyRequest
+from autonoe.backends.kubernetes_keys import (
+    Change,
+    Result,
+    change_keys,
+    entries_of,
+    file_name,
+)
 from autonoe.backends.kubernetes_objects import (
     COMPONENT,
     REQUEST,
@@ -101,8 +108,7 @@ class KubernetesBackend:
         AutonoeError
             ``deployment_failed`` when it is not ready in time, with the reason.
         """
-        key, entries = self._keys(request.name, new=rotate_key)
-        self._apply(request, entries)
+        key = self._write(request, partial(self._own_key, request.name, new=rotate_key))
         if wait_s > 0:
             self._wait(request.name, wait_s)
         made = self.get(request.name)
@@ -132,7 +138,7 @@ class KubernetesBackend:
         namespace = self.settings.kubernetes_namespace
         self.get(name)
         for kind in _KINDS:
-            own_name = f"{name}-keys" if kind == "ConfigMap" else name
+            own_name = _name_of(kind, name)
             found = self.cluster.find(kind, own_name, namespace)
             if found is not None and self._is_ours(found):
                 self.cluster.delete(kind, own_name, namespace)
@@ -183,9 +189,7 @@ class KubernetesBackend:
         ConflictError
             If the deployment has as many keys as it may.
         """
-        entries, made = keys.add(self._entries(name), wanted)
-        self._change_keys(name, entries, wait_s)
-        return made
+        return self._change_keys(name, lambda entries: keys.add(entries, wanted), wait_s)
 
     def revoke_key(self, name: str, key_id: str, *, wait_s: float = 120) -> None:
         """Take a key away; pods that know it are replaced one by one.
@@ -195,50 +199,50 @@ class KubernetesBackend:
         NotFoundError
             If the namespace has no such deployment, or that no such key.
         """
-        self._change_keys(name, keys.revoke(self._entries(name), key_id), wait_s)
+        self._change_keys(name, lambda entries: (keys.revoke(entries, key_id), None), wait_s)
 
-    def _entries(self, name: str) -> tuple[KeyEntry, ...]:
+    def _entries(self, name: str) -> Entries:
         """Return the hashed keys of a deployment of the account."""
         self.get(name)
-        found = self.cluster.find("ConfigMap", f"{name}-keys", self.settings.kubernetes_namespace)
-        return _entries(found) if found is not None else ()
+        found = self.cluster.find("ConfigMap", file_name(name), self.settings.kubernetes_namespace)
+        return entries_of(found)
 
-    def _change_keys(self, name: str, entries: tuple[KeyEntry, ...], wait_s: float) -> None:
+    def _change_keys(self, name: str, change: Change[Result], wait_s: float) -> Result:
+        self.get(name)
         found = self.cluster.find("Deployment", name, self.settings.kubernetes_namespace)
         if found is None:
             raise NotFoundError(f"There is no deployment {name}.", hint="autonoe deploy list")
-        self._apply(_request(found), entries)
+        result = self._write(_request(found), change)
         if wait_s > 0:
             self._wait(name, wait_s)
+        return result
 
     def equivalents(self, request: DeploymentRequest) -> dict[str, str]:
         """Return ``request`` as ``python``, ``shell``, ``yaml`` and ``kubectl``."""
         return self.builder.equivalents(request)
 
-    def _keys(self, name: str, *, new: bool) -> tuple[str | None, tuple[KeyEntry, ...]]:
-        """Return the key that was made, if one was, and the hashes of all valid ones."""
-        namespace = self.settings.kubernetes_namespace
-        found = self.cluster.find("ConfigMap", f"{name}-keys", namespace)
-        if found is not None:
-            self._verify(found)
-            entries = _entries(found)
-            # keys without a deployment are of a first try that failed: nobody was shown theirs
-            there = self.cluster.find("Deployment", name, namespace) is not None
-            if entries and there and not new:
-                return None, entries
+    def _own_key(self, name: str, entries: Entries, *, new: bool) -> tuple[Entries, str | None]:
+        """Return the keys of a deployment by those there are, and the one that was made, if any."""
+        there = self.cluster.find("Deployment", name, self.settings.kubernetes_namespace)
+        # keys without a deployment are of a first try that failed: nobody was shown theirs
+        if entries and there is not None and not new:
+            return entries, None
         key, entry = apikeys.mint(label=self.account.account)
-        return key, (entry,)
+        return (entry,), key
 
-    def _apply(self, request: DeploymentRequest, entries: tuple[KeyEntry, ...]) -> None:
-        """Apply all objects; the Deployment owns the others, so that they end with it."""
-        objects = self.builder.objects(request, entries)
+    def _write(self, request: DeploymentRequest, change: Change[Result]) -> Result:
+        """Write the keys that ``change`` makes of those there are, then all other objects.
+
+        The Deployment owns the others, so that they end with it.
+        """
         namespace = self.settings.kubernetes_namespace
-        for found in objects:
-            existing = self.cluster.find(found["kind"], found["metadata"]["name"], namespace)
+        for kind in _KINDS:
+            existing = self.cluster.find(kind, _name_of(kind, request.name), namespace)
             if existing is not None:
                 self._verify(existing)
-        keys, deployment, *others = objects
-        self.cluster.apply(keys)  # before the pods, which mount it
+        # before the pods, which mount them
+        key_file, told = change_keys(self.cluster, self.builder, request.name, change)
+        _, deployment, *others = self.builder.objects(request, entries_of(key_file))
         owner = self.cluster.apply(deployment)
         reference = {
             "apiVersion": "apps/v1",
@@ -246,9 +250,14 @@ class KubernetesBackend:
             "name": request.name,
             "uid": owner["metadata"]["uid"],
         }
-        for found in (keys, *others):
-            metadata = {**found["metadata"], "ownerReferences": [reference]}
-            self.cluster.apply({**found, "metadata": metadata})
+        owned = {"ownerReferences": [reference]}
+        for found in others:
+            self.cluster.apply({**found, "metadata": {**found["metadata"], **owned}})
+        if key_file["metadata"].get("ownerReferences") != [reference]:
+            # nothing else of the keys is touched: somebody may be changing them
+            key_name = key_file["metadata"]["name"]
+            self.cluster.merge("ConfigMap", key_name, {"metadata": owned}, namespace)
+        return told
 
     def _wait(self, name: str, wait_s: float) -> None:
         last = ""
@@ -338,6 +347,10 @@ class KubernetesBackend:
         return 0.0
 
 
+def _name_of(kind: str, name: str) -> str:
+    return file_name(name) if kind == "ConfigMap" else name
+
+
 def _request(found: Object) -> DeploymentRequest:
     text = (found["metadata"].get("annotations") or {}).get(REQUEST, "{}")
     try:
@@ -348,14 +361,6 @@ def _request(found: Object) -> DeploymentRequest:
             f"{REQUEST} is no request.",
             hint="Deploy it again, or remove it with kubectl.",
         ) from error
-
-
-def _entries(found: Object) -> tuple[KeyEntry, ...]:
-    try:
-        rows = json.loads((found.get("data") or {}).get("keys.json", ""))["keys"]
-        return tuple(KeyEntry(**row) for row in rows)
-    except (ValueError, KeyError, TypeError):
-        return ()
 
 
 def _about(event: Object, names: set[str], name: str) -> bool:
