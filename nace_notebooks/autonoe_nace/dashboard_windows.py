@@ -31,7 +31,11 @@ class WindowChoice:
         self._changed, self._own = changed, False
         names = ("Before", "to", "After", "to")
         pickers = [
-            widgets.DatePicker(description=name, layout=widgets.Layout(width="min(250px, 100%)"))
+            widgets.DatePicker(
+                description=name,
+                style={"description_width": "initial"},
+                layout=widgets.Layout(width="min(205px, 100%)", margin="2px 8px 2px 0"),
+            )
             for name in names
         ]
         self.before_first, self.before_last, self.after_first, self.after_last = pickers
