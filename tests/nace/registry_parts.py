@@ -47,6 +47,11 @@ def as_champion(run: tracking.TrackedRun, name: str) -> registry.RegisteredVersi
     return replace(version, alias=registry.CHAMPION)
 
 
+def champion(name: str) -> str:
+    """Return the version of ``name`` that servers follow."""
+    return str(MlflowClient().get_model_version_by_alias(name, registry.CHAMPION).version)
+
+
 @pytest.fixture(scope="module")
 def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run a registry of this module's own and point the environment to it."""

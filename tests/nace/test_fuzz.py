@@ -7,24 +7,15 @@ from pathlib import Path
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from schemathesis import checks
 from schemathesis.schemas import APIOperation
 from starlette.testclient import TestClient
 
 from autonoe_nace.serving.routes import ROUTES
 from autonoe_nace.serving.settings import ServingSettings
-from support.described import described
+from support.described import CHECKS, QUIET, described
 from support.serving import BATCH, FORM, TEXT, running
-
-_QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
-_CHECKS = (
-    checks.not_a_server_error,
-    checks.status_code_conformance,
-    checks.content_type_conformance,
-    checks.response_schema_conformance,
-)
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +33,10 @@ def operations(
 
 @pytest.mark.parametrize("name", [route.name for route in ROUTES])
 def test_every_answer_is_as_described(operations: dict[str, APIOperation], name: str) -> None:
-    @settings(max_examples=20, deadline=None, suppress_health_check=_QUIET, phases=[Phase.generate])
+    @settings(max_examples=20, deadline=None, suppress_health_check=QUIET, phases=[Phase.generate])
     @given(operations[name].as_strategy())
     def fuzz(case: schemathesis.Case) -> None:
-        case.call_and_validate(checks=list(_CHECKS))
+        case.call_and_validate(checks=CHECKS)
 
     fuzz()
 
@@ -103,7 +94,7 @@ bodies = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=_QUIET)
+@settings(max_examples=150, deadline=None, suppress_health_check=QUIET)
 @given(bodies)
 def test_no_body_is_answered_with_a_server_error(
     client: TestClient, asked: tuple[str, object]
@@ -120,7 +111,7 @@ def test_no_body_is_answered_with_a_server_error(
 _NAMES = ["text_description", "nb_echos_max", "top_k", "prob_min", "nature", "surface", "event"]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=_QUIET)
+@settings(max_examples=100, deadline=None, suppress_health_check=QUIET)
 @given(
     st.dictionaries(
         st.sampled_from(_NAMES) | st.text(alphabet="ab_%", min_size=1, max_size=4),

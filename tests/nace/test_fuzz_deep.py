@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from schemathesis import GenerationMode, checks
+from schemathesis import GenerationMode
 from schemathesis.schemas import APIOperation
 from starlette.testclient import TestClient
 
@@ -24,17 +24,10 @@ from autonoe_nace.data.dataset import Dataset
 from autonoe_nace.serving.routes import ROUTES
 from autonoe_nace.serving.settings import ServingSettings
 from autonoe_nace.training import TrainingParams, train
-from support.described import described, operations
+from support.described import CHECKS, QUIET, described, operations
 from support.serving import TEXT, new_key, running
 from support.serving_process import start
 
-_QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
-_CHECKS = [
-    checks.not_a_server_error,
-    checks.status_code_conformance,
-    checks.content_type_conformance,
-    checks.response_schema_conformance,
-]
 COLUMN = "NATURE"
 EVERY = pytest.mark.parametrize("name", [route.name for route in ROUTES])
 
@@ -84,10 +77,10 @@ def test_what_is_forbidden_is_refused_as_described(
 ) -> None:
     for mode in modes(name):
 
-        @settings(max_examples=60, deadline=None, suppress_health_check=_QUIET, database=None)
+        @settings(max_examples=60, deadline=None, suppress_health_check=QUIET, database=None)
         @given(in_process[name].as_strategy(generation_mode=mode))
         def fuzz(case: schemathesis.Case) -> None:
-            case.call_and_validate(checks=_CHECKS)
+            case.call_and_validate(checks=CHECKS)
 
         fuzz()
 
@@ -110,7 +103,7 @@ coverages = st.floats(0.5, 0.99) | st.sampled_from([0.5, 0.9, 0.99])
 def test_sets_explanations_two_versions_and_side_variables_are_answered(client: TestClient) -> None:
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=150, deadline=None, suppress_health_check=_QUIET, database=None)
+    @settings(max_examples=150, deadline=None, suppress_health_check=QUIET, database=None)
     @given(
         st.fixed_dictionaries(
             {
@@ -165,14 +158,14 @@ def test_a_whole_server_with_a_key_makes_no_error_of_its_own(
                 @settings(
                     max_examples=40,
                     deadline=None,
-                    suppress_health_check=_QUIET,
+                    suppress_health_check=QUIET,
                     database=None,
                     phases=[Phase.generate],
                 )
                 @given(operation.as_strategy(generation_mode=mode))
                 def fuzz(case: schemathesis.Case) -> None:
                     answer = case.call_and_validate(
-                        headers={"Authorization": f"Bearer {key}"}, checks=_CHECKS
+                        headers={"Authorization": f"Bearer {key}"}, checks=CHECKS
                     )
                     statuses[answer.status_code] += 1
 

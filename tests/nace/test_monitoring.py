@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -15,7 +14,7 @@ import pytest
 from benchmarks.log_rows import FIRST, write_year
 
 from autonoe.errors import InvalidInputError, NotFoundError
-from autonoe_nace.logs.record import LogRecord, table
+from autonoe_nace.logs.record import table
 from autonoe_nace.monitoring import (
     Logs,
     Selection,
@@ -31,26 +30,10 @@ from autonoe_nace.monitoring import (
 from autonoe_nace.monitoring.gold import chosen, metrics, read_gold, weighted_share
 from autonoe_nace.monitoring.rates import Rate, difference
 from autonoe_nace.nomenclature import load_nomenclature
+from nace.log_parts import RECORD, logged
 from support.gold_standard import gold_rows
 
 ROWS, DAYS = 20_000, 70
-RECORD = LogRecord(
-    request_id="r",
-    position=0,
-    time=datetime(2026, 1, 1, tzinfo=UTC),
-    deployment="d",
-    key_id="k",
-    model_name="m",
-    model_version="1",
-    model_sha256="0" * 64,
-    text="riso",
-    codes=["01.12"],
-    probabilities=[0.9],
-    confidence=0.7,
-    threshold=0.8,
-    auto=False,
-    latency_ms=1.0,
-)
 
 
 @pytest.fixture(scope="module")
@@ -160,8 +143,7 @@ def test_drilling_down_reaches_the_subclass_and_its_parts(tmp_path: Path) -> Non
     # the code at place p is given p + 1 times, once surely
     given = [code for place, code in enumerate(finest) for _ in range(place + 1)] + subclasses
     records = [
-        msgspec.structs.replace(
-            RECORD,
+        logged(
             request_id=f"r{number}",
             codes=[code],
             confidence=0.1 if code in given[:number] else 0.9,

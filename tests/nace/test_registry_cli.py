@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from autonoe.cli import main
-from nace.registry_parts import gold, mlflow, registered, train_model
+from nace.registry_parts import champion, gold, mlflow, registered, train_model
 
 __all__ = ["mlflow"]
 
@@ -61,10 +61,6 @@ def run(
     said = capsys.readouterr()
     assert "Traceback" not in said.err
     return int(left.value.code or 0), json.loads(said.out) if as_json else said.out
-
-
-def champion(name: str) -> str:
-    return str(MlflowClient().get_model_version_by_alias(name, "champion").version)
 
 
 def test_check_passes_or_leaves_with_1(

@@ -23,7 +23,7 @@ from autonoe_nace.data import ateco, read_table
 from autonoe_nace.nomenclature import load_nomenclature
 from autonoe_nace.registry import lock
 from autonoe_nace.training import TrainingParams, train
-from nace.registry_parts import GOLD_ROWS, gold, mlflow, registered, train_model
+from nace.registry_parts import GOLD_ROWS, champion, gold, mlflow, registered, train_model
 
 __all__ = ["mlflow"]
 
@@ -48,10 +48,6 @@ def name(mlflow: str) -> str:
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
-
-
-def champion(name: str) -> str:
-    return str(MlflowClient().get_model_version_by_alias(name, "champion").version)
 
 
 def test_the_life_of_a_champion(models: list[Path], name: str, cache: Path) -> None:

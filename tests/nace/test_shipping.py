@@ -6,7 +6,6 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -20,26 +19,11 @@ from autonoe_nace.logs import etl
 from autonoe_nace.logs.record import LogRecord
 from autonoe_nace.logs.writer import PredictionLog
 from autonoe_nace.serving.shipping import LogShipper
+from nace.log_parts import logged
 
 
 def record(number: int) -> LogRecord:
-    return LogRecord(
-        request_id=f"r{number}",
-        position=0,
-        time=datetime(2026, 3, 1, tzinfo=UTC),
-        deployment="d",
-        key_id="k",
-        model_name="m",
-        model_version="1",
-        model_sha256="0" * 64,
-        text="text",
-        codes=["01.11"],
-        probabilities=[0.9],
-        confidence=0.8,
-        threshold=0.5,
-        auto=True,
-        latency_ms=1.0,
-    )
+    return logged(request_id=f"r{number}")
 
 
 def rows(store: Path) -> int:

@@ -5,11 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import schemathesis
+from hypothesis import HealthCheck
+from schemathesis import checks
 from schemathesis.schemas import APIOperation
 from starlette.types import Receive, Scope, Send
 
 from autonoe_nace.serving.app import ServingApp
 from autonoe_nace.serving.settings import ServingSettings
+
+QUIET = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+CHECKS = [
+    checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+]
+"""What every answer must be: no server error, and as it is described."""
 
 
 def operations(schema: Any) -> dict[str, APIOperation]:
