@@ -17,7 +17,8 @@ from autonoe_nace.monitoring.source import Logs
 
 PSEUDONYM = "hmac-sha256:"
 _FREQUENT = 300
-_ROWS = 100_000
+_ROWS = 50_000
+"""Of a window; what drawing them adds to a distance shrinks with the root of their number only."""
 _WORDS = Variable("words", "Words of the texts", "input")
 
 Tallies = dict[Variable, dict[date, Counter[str]]]
@@ -48,14 +49,12 @@ def from_details(
 
 
 def _scan(logs: Logs, selection: Selection, window: Window, step: int, tallies: Tallies) -> None:
-    for day, rows in logs.details(window, ["deployment", "model_version", "text", "features"]):
+    asked = {"deployment": selection.deployment, "model_version": selection.version}
+    wanted = {column: value for column, value in asked.items() if value is not None}
+    for day, rows in logs.details(window, [*wanted, "text", "features"]):
         chosen = rows.take(np.arange(0, len(rows), step)) if step > 1 else rows
-        for column, wanted in (
-            ("deployment", selection.deployment),
-            ("model_version", selection.version),
-        ):
-            if wanted is not None:
-                chosen = chosen.filter(pc.equal(chosen[column], wanted))
+        for column, value in wanted.items():
+            chosen = chosen.filter(pc.equal(chosen[column], value))
         for name, counts in _features(chosen["features"]).items():
             variable = Variable(f"feature:{name}", f"Side variable {name!r}", "input")
             tallies[variable][day].update(counts)
@@ -66,11 +65,10 @@ def _scan(logs: Logs, selection: Selection, window: Window, step: int, tallies: 
 def _features(column: pa.ChunkedArray) -> Mapping[str, Mapping[str, int]]:
     """Return how often each side variable has each value."""
     maps = column.drop_null().combine_chunks()
-    pairs = pa.table({"name": maps.keys, "value": maps.items})
-    counted = pairs.group_by(["name", "value"]).aggregate([([], "count_all")])
-    found: dict[str, dict[str, int]] = defaultdict(dict)
-    for row in counted.to_pylist():
-        found[row["name"]][row["value"]] = row["count_all"]
+    found = {}
+    for name in pc.unique(maps.keys).to_pylist():
+        counted = pc.value_counts(maps.items.filter(pc.equal(maps.keys, name)))
+        found[name] = {row["values"]: row["counts"] for row in counted.to_pylist()}
     return found
 
 
