@@ -88,7 +88,10 @@ def test_pods_are_restricted_bounded_and_ended(plan: SearchPlan) -> None:
     assert spec["activeDeadlineSeconds"] > 600
     assert spec["ttlStrategy"]["secondsAfterCompletion"] > 0
     for template in spec["templates"][1:]:
-        assert template["activeDeadlineSeconds"] == 600
+        # by the JSON schema that Argo publishes, what may be a number or a string is a string
+        assert template["activeDeadlineSeconds"] == "600"
+        retries = template["retryStrategy"]
+        assert (retries["limit"], retries["backoff"]["factor"]) == ("2", "2")
         container = template["container"]
         assert container["resources"]["limits"] == {"cpu": "2", "memory": "3Gi"}
         pod = {

@@ -178,11 +178,12 @@ def _template(
     template: Manifest = {
         "name": name,
         "inputs": {"artifacts": [_plan_file(plan)]},
-        "activeDeadlineSeconds": containers.deadline_s,
+        # Argo takes numbers or strings in these three; its published schema knows the strings only.
+        "activeDeadlineSeconds": str(containers.deadline_s),
         "retryStrategy": {
-            "limit": _RETRIES,
+            "limit": str(_RETRIES),
             "retryPolicy": "OnError",
-            "backoff": {"duration": "30s", "factor": 2},
+            "backoff": {"duration": "30s", "factor": "2"},
         },
         "container": container,
         "volumes": [{"name": "scratch", "emptyDir": {"sizeLimit": _SCRATCH}}],
