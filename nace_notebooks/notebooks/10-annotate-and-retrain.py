@@ -26,7 +26,7 @@
 
 # %% tags=["parameters"]
 logs_uri = ""
-size = 300
+size = 360
 epochs = 8
 name = "nace-lesson-gold"
 

