@@ -95,7 +95,8 @@ def _run_notebook(page: Page, hub: Hub, name: str) -> str:
     ended = panel.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")
     run_all(page, panel.locator(".jp-CodeCell .jp-InputArea-prompt", has_text="[1]"), timeout_s=120)
     saved = _executed(page, hub, name)
-    expect(ended).to_be_visible()
+    # Lab connects again by itself when its socket broke, and tells by then.
+    expect(ended).to_be_visible(timeout=60_000)
     return saved
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
 import secrets
-import subprocess
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -32,11 +30,11 @@ from autonoe.identity.openbao_requests import Request, apply_requests
 from autonoe.identity.seaweedfs import iam_config, s3_config
 from autonoe.kubernetes.pods import PROOF_FILE
 from autonoe.names import normalise_name, slug
-from autonoe.waiting import wait_until
 from support import companions_parts as parts
 from support.cluster import Cluster
 from support.companions_parts import Names
 from support.companions_policies import policies
+from support.forwarding import Forward
 
 READY_WITHIN_S = 300
 """Generous: the machine may be busy with other tests. On a quiet one it takes 45 s."""
@@ -85,7 +83,7 @@ class Companions:
         """Seconds from the first object to the last companion ready."""
         self.generated: dict[str, dict[str, str]] = {}
         """Administrators' keys: ``s3``, ``mlflow``."""
-        self._forwards: dict[tuple[str, int], tuple[str, subprocess.Popen[str]]] = {}
+        self._forwards: dict[tuple[str, int], Forward] = {}
 
     # -- for other parts of the installation -------------------------------------------------
 
@@ -117,9 +115,9 @@ class Companions:
     def local(self, service: str, port: int) -> str:
         """Return an address of this machine that leads to a companion."""
         key = (service, port)
-        if key not in self._forwards or self._forwards[key][1].poll() is not None:
-            self._forwards[key] = _forward(self.cluster, self.names.platform, service, port)
-        return self._forwards[key][0]
+        if key not in self._forwards:
+            self._forwards[key] = Forward(self.cluster, self.names.platform, service, port)
+        return self._forwards[key].url
 
     @property
     def local_openbao(self) -> str:
@@ -186,9 +184,8 @@ class Companions:
 
     def close(self) -> None:
         """Close the ways from here; the companions stay."""
-        for _, process in self._forwards.values():
-            process.terminate()
-            process.wait(10)
+        for forward in self._forwards.values():
+            forward.close()
         self._forwards.clear()
 
     def remove(self) -> None:
@@ -365,24 +362,3 @@ def _wait(cluster: Cluster, names: Names, *deployments: str) -> None:
 
 def _remove(cluster: Cluster, names: Names) -> None:
     cluster.kubectl("delete", "namespace", names.platform, "--ignore-not-found", "--timeout=100s")
-
-
-def _forward(
-    cluster: Cluster, namespace: str, service: str, port: int
-) -> tuple[str, subprocess.Popen[str]]:
-    """Open a way to a service through the API server, past its network policies."""
-    process = subprocess.Popen(
-        [
-            cluster.tool("kubectl"), f"--kubeconfig={cluster.kubeconfig}", "port-forward",
-            f"--namespace={namespace}", f"service/{service}", f":{port}",
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )  # fmt: skip
-    assert process.stdout is not None
-    stream = process.stdout
-    line = wait_until(stream.readline, timeout_s=20, what=f"the way to {service}")
-    found = re.search(r"127\.0\.0\.1:(\d+)", line)
-    assert found, line
-    return f"http://127.0.0.1:{found[1]}", process

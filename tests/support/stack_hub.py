@@ -25,6 +25,8 @@ LAYERS = tuple(
     REPOSITORY / "helm-values" / "hub" / f"{name}.yaml" for name in ("base", "security", "profiles")
 )
 READY_WITHIN_S = 300
+PROXY_PORT = 8000
+"""Where the proxy's pods listen."""
 SERVICE = "tests"
 
 SCOPES = [
@@ -158,7 +160,7 @@ def deploy(
         objects = render(merged(layers), release=instance, namespace=instance)
         cluster.apply(*objects)
     wait(cluster, instance)
-    forward = Forward(cluster, instance, "proxy-public", 80)
+    forward = Forward(cluster, instance, "proxy-public", PROXY_PORT)
     forward.wait()
     return Hub(cluster, instance, forward, token, companions)
 
