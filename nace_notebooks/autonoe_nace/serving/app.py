@@ -29,6 +29,7 @@ from autonoe_nace.serving.schema import LogsOut
 from autonoe_nace.serving.served_log import ServedLog
 from autonoe_nace.serving.settings import ServingSettings
 from autonoe_nace.serving.shipping import LogShipper
+from autonoe_nace.serving.short_route import ShortRoute
 from autonoe_nace.serving.usage import Limits, UsageTable
 
 _SAVE_USAGE_S = 10.0
@@ -91,7 +92,15 @@ class ServingApp:
 
     def asgi(self) -> Front:
         """Return the application to give to an ASGI server."""
-        handlers = self._handlers()
+        native = NativeRoutes(
+            self.holder,
+            self.predictor,
+            self._common.usage,
+            self.metrics,
+            threshold=self.settings.threshold,
+            shipped=self._shipped if self.settings.logs_to else None,
+        )
+        handlers = self._handlers(native)
         endpoints = [
             Endpoint(self.gate, handlers[route.name], place, key=route.key, counted=route.counted)
             for place, route in enumerate(ROUTES)
@@ -110,18 +119,12 @@ class ServingApp:
             (route.method, route.path): endpoint
             for route, endpoint in zip(ROUTES, endpoints, strict=True)
         }
-        return Front(app, hot, self.settings.root_path)
+        (place,) = (n for n, route in enumerate(ROUTES) if route.name == "predict")
+        short = ShortRoute(self.gate, native, place)
+        return Front(app, hot, self.settings.root_path, {ROUTES[place].path: short})
 
-    def _handlers(self) -> dict[str, Handler]:
+    def _handlers(self, native: NativeRoutes) -> dict[str, Handler]:
         usage = self._common.usage
-        native = NativeRoutes(
-            self.holder,
-            self.predictor,
-            usage,
-            self.metrics,
-            threshold=self.settings.threshold,
-            shipped=self._shipped if self.settings.logs_to else None,
-        )
         insee = InseeRoutes(self.holder, self.predictor, usage)
         description = Description(keys=self.settings.key_file is not None)
         return {
@@ -182,16 +185,26 @@ class Front:
     """Send requests to their endpoint without a router, and all others to the application.
 
     Takes the prefix away that the platform's proxy leaves on each path; direct calls have none.
+
+    Attributes
+    ----------
+    short : dict
+        Short routes by path, for :class:`~autonoe_nace.serving.protocol.ShortProtocol`.
     """
 
     def __init__(
-        self, app: Starlette, endpoints: dict[tuple[str, str], Endpoint], prefix: str
+        self,
+        app: Starlette,
+        endpoints: dict[tuple[str, str], Endpoint],
+        prefix: str,
+        short: dict[str, ShortRoute],
     ) -> None:
         self.app: ASGIApp = app
         self.routes = app.routes
         self._endpoints = endpoints
         self._prefix = prefix
         self._start = f"{prefix}/"
+        self.short = {f"{p}{path}".encode(): to for path, to in short.items() for p in ("", prefix)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or go through the application's life."""

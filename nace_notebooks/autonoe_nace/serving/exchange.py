@@ -6,11 +6,12 @@ request; the hot route therefore goes without them, and the others share its one
 
 from __future__ import annotations
 
+import itertools
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
 
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
@@ -66,6 +67,21 @@ class Page:
 Handler = Callable[[Exchange], Awaitable[bytes | Page]]
 
 
+def parts_of(answer: bytes | Page | Exception) -> tuple[int, Headers, bytes]:
+    """Return status, headers and body of an answer: JSON, a page, or what was raised.
+
+    What nobody thought of is logged, and named to nobody.
+    """
+    if isinstance(answer, bytes):
+        return 200, [(b"content-type", JSON)], answer
+    if isinstance(answer, Page):
+        return 200, [(b"content-type", answer.media_type), *answer.headers], answer.body
+    if isinstance(answer, AutonoeError):
+        return error_parts(answer)
+    _LOGGER.error("Unexpected error: %s", type(answer).__name__, exc_info=answer)
+    return error_parts(_FAILED)
+
+
 @dataclass(slots=True)
 class Gate:
     """What all endpoints of a server share; ``draining`` sends clients to its successor."""
@@ -74,6 +90,12 @@ class Gate:
     usage: UsageTable
     metrics: ServingMetrics
     draining: bool = False
+    _process: str = field(default_factory=lambda: secrets.token_hex(10))
+    _number: Iterator[int] = field(default_factory=itertools.count)
+
+    def request_id(self) -> str:
+        """Return an id that no other request has: 80 random bits of the process, and a number."""
+        return f"{self._process}{next(self._number):012x}"
 
 
 class Endpoint:
@@ -107,25 +129,17 @@ class Endpoint:
         """Answer one request."""
         started = time.perf_counter()
         gate = self._gate
-        request_id = secrets.token_hex(16)
-        status = 200
+        request_id = gate.request_id()
+        answer: bytes | Page | Exception
         try:
             # before the body is read: a stranger's megabyte costs nothing
             caller = gate.keys.caller(scope["headers"]) if self._key else self._nobody
             if self._counted:
                 gate.usage.admit(caller.key_id, caller.limits)
             answer = await self._handler(Exchange(scope, receive, request_id, caller, started))
-            if isinstance(answer, bytes):
-                body, headers = answer, [(b"content-type", JSON)]
-            else:
-                body, headers = answer.body, [(b"content-type", answer.media_type), *answer.headers]
-        except AutonoeError as error:
-            status, headers, body = error_parts(error)
-        except (
-            Exception
-        ) as error:  # the edge: what nobody thought of is logged, and named to nobody
-            _LOGGER.error("Unexpected error: %s", type(error).__name__, exc_info=error)
-            status, headers, body = error_parts(_FAILED)
+        except Exception as error:  # an edge: see parts_of
+            answer = error
+        status, headers, body = parts_of(answer)
         headers.append((b"content-length", b"%d" % len(body)))
         headers.append((b"x-request-id", request_id.encode()))
         if gate.draining:

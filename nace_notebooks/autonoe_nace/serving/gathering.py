@@ -16,12 +16,14 @@ from autonoe_nace.model import Prediction
 
 Features = Mapping[str, str]
 Predict = Callable[[list[str], list[Features]], list[Prediction]]
+Then = Callable[[list[Prediction] | Exception], None]
+"""Takes the answers, or why there are none; raises nothing."""
 
 
 class _Waiting(NamedTuple):
     texts: Sequence[str]
     features: Sequence[Features]
-    answer: asyncio.Future[list[Prediction]]
+    then: Then
 
 
 class Gathering:
@@ -41,7 +43,29 @@ class Gathering:
     def ask(
         self, how: Hashable, predict: Predict, texts: Sequence[str], features: Sequence[Features]
     ) -> asyncio.Future[list[Prediction]]:
-        """Return the answers for ``texts`` when this turn's lot has been coded.
+        """Return the answers for ``texts`` when this turn's lot has been coded; see :meth:`put`."""
+        answer: asyncio.Future[list[Prediction]] = asyncio.get_running_loop().create_future()
+
+        def then(found: list[Prediction] | Exception) -> None:
+            if answer.done():  # a client may have gone meanwhile
+                return
+            if isinstance(found, Exception):
+                answer.set_exception(found)
+            else:
+                answer.set_result(found)
+
+        self.put(how, predict, texts, features, then)
+        return answer
+
+    def put(
+        self,
+        how: Hashable,
+        predict: Predict,
+        texts: Sequence[str],
+        features: Sequence[Features],
+        then: Then,
+    ) -> None:
+        """Have ``texts`` coded with this turn's lot.
 
         Parameters
         ----------
@@ -51,16 +75,16 @@ class Gathering:
             Does it; that of the first of a lot is called.
         texts, features : sequences of one length
             What to code.
+        then : callable
+            Called once, in a later step of the event loop.
         """
-        loop = asyncio.get_running_loop()
-        waiting = _Waiting(texts, features, loop.create_future())
+        waiting = _Waiting(texts, features, then)
         lot = self._lots.get(how)
         if lot is None:
             self._lots[how] = (predict, [waiting])
-            loop.call_soon(self._code, how)
+            asyncio.get_running_loop().call_soon(self._code, how)
         else:
             lot[1].append(waiting)
-        return waiting.answer
 
     def _code(self, how: Hashable) -> None:
         predict, waiting = self._lots.pop(how)
@@ -99,15 +123,13 @@ def _answer(predict: Predict, waiting: Sequence[_Waiting]) -> None:
         found = predict(texts, features)
     except Exception as error:  # an edge: it is raised again where the answer is awaited
         for one in waiting:
-            if not one.answer.done():
-                # each its own: an exception remembers where it was raised
-                one.answer.set_exception(_copy(error))
+            # each its own: an exception remembers where it was raised
+            one.then(_copy(error))
         return
     start = 0
     for one in waiting:
         end = start + len(one.texts)
-        if not one.answer.done():  # a client may have gone meanwhile
-            one.answer.set_result(found[start:end])
+        one.then(found[start:end])
         start = end
 
 

@@ -12,6 +12,7 @@ from autonoe_nace.serving import judging, usage
 from autonoe_nace.serving.errors import ServingError
 from autonoe_nace.serving.exchange import Exchange, Page, encode
 from autonoe_nace.serving.holder import ModelHolder
+from autonoe_nace.serving.keyring import Caller
 from autonoe_nace.serving.metrics import CONTENT_TYPE, ServingMetrics
 from autonoe_nace.serving.parsing import body_parser, check_count, parse_predict
 from autonoe_nace.serving.predictor import Predictor, Work
@@ -25,6 +26,7 @@ from autonoe_nace.serving.schema import (
     ModelOut,
     ModelsAnswer,
     PredictAnswer,
+    PredictRequest,
     ReadyAnswer,
     ResultOut,
     UsageAnswer,
@@ -67,7 +69,58 @@ class NativeRoutes:
     async def predict(self, exchange: Exchange) -> bytes:
         """Answer ``POST /v1/predict``."""
         wanted = parse_predict(await exchange.body())
-        caller, records = exchange.caller, wanted.records
+        caller = exchange.caller
+        work = self._work(wanted, exchange.request_id, caller, exchange.started)
+        self._usage.spend(caller.key_id, caller.limits, len(wanted.records))
+        return self._predicted(work, await self._predictor.answer(work))
+
+    def begin(
+        self, wanted: PredictRequest, request_id: str, caller: Caller, started: float
+    ) -> Callable[[Callable[[bytes | Exception], None]], None]:
+        """Return what starts the work of :meth:`predict` without a task of its own.
+
+        Parameters
+        ----------
+        wanted : PredictRequest
+            A small one, see :func:`~autonoe_nace.serving.predictor.is_small_request`; whoever
+            calls counts it.
+        request_id, caller, started
+            As in an exchange.
+
+        Returns
+        -------
+        callable
+            Takes a function that is called once, with the answer or why there is none, and that
+            raises nothing.
+
+        Raises
+        ------
+        AutonoeError
+            If the model cannot answer now.
+        """
+        work = self._work(wanted, request_id, caller, started)
+
+        def start(then: Callable[[bytes | Exception], None]) -> None:
+            def coded(results: list[ResultOut] | Exception) -> None:
+                answer: bytes | Exception
+                if isinstance(results, Exception):
+                    answer = results
+                else:
+                    try:
+                        answer = self._predicted(work, results)
+                    except Exception as error:  # an edge: whoever waits hears of it
+                        answer = error
+                then(answer)
+
+            self._predictor.answer_soon(work, coded)
+
+        return start
+
+    def _work(
+        self, wanted: PredictRequest, request_id: str, caller: Caller, started: float
+    ) -> Work:
+        """Return what is to be done."""
+        records = wanted.records
         served = self._holder.current()
         if wanted.dual and served.dual is None:
             raise ServingError(
@@ -75,11 +128,10 @@ class NativeRoutes:
                 hint="Leave `dual` out, or have the server started with --correspondence.",
                 code="no_correspondence",
             )
-        self._usage.spend(caller.key_id, caller.limits, len(records))
-        work = Work(
-            exchange.request_id,
+        return Work(
+            request_id,
             caller.key_id,
-            exchange.started,
+            started,
             served,
             [record.text for record in records],
             [record.features for record in records],
@@ -90,9 +142,10 @@ class NativeRoutes:
             level=wanted.level,
             dual=wanted.dual,
         )
-        results = await self._predictor.answer(work)
+
+    def _predicted(self, work: Work, results: list[ResultOut]) -> bytes:
         _fail_if_all_failed(results)
-        return encode(PredictAnswer(exchange.request_id, _model(served), self._threshold, results))
+        return encode(PredictAnswer(work.request_id, _model(work.served), self._threshold, results))
 
     async def evaluate(self, exchange: Exchange) -> bytes:
         """Answer ``POST /v1/evaluate``."""

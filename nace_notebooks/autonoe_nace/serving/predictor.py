@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -24,6 +24,7 @@ from autonoe_nace.serving.schema import (
     DualOut,
     ErrorOut,
     ExplanationOut,
+    PredictRequest,
     ResultOut,
 )
 from autonoe_nace.serving.settings import ServingSettings
@@ -90,16 +91,13 @@ class Predictor:
 
     async def answer(self, work: Work) -> list[ResultOut]:
         """Return one result per record, in order."""
-        count = len(work.texts)
-        chars = sum(map(len, work.texts))
-        if count <= TOGETHER_RECORDS and chars <= CHUNK_CHARS and not (work.explain or work.dual):
-            part = self._part(work, 0, count)
-            if part.texts:
-                how = (id(work.served.model), work.top_k, work.level, work.set_coverage)
-                predict = partial(self._predict, work)
-                found = await self._gathering.ask(how, predict, part.texts, part.features)
-                return self._finish(work, part, found)
-            return self._finish(work, part, [])
+        if is_small(work):
+            part = self._part(work, 0, len(work.texts))
+            if not part.texts:
+                return self._finish(work, part, [])
+            predict = partial(self._predict, work)
+            found = await self._gathering.ask(_how(work), predict, part.texts, part.features)
+            return self._finish(work, part, found)
         results: list[ResultOut] = []
         for start, end in _cut(work):
             # on this very thread: another one would make all others wait for the interpreter
@@ -117,6 +115,35 @@ class Predictor:
                 for place, dual in zip(part.good, duals, strict=True):
                     results[place].dual = dual
         return results
+
+    def answer_soon(self, work: Work, then: Callable[[list[ResultOut] | Exception], None]) -> None:
+        """Give ``then`` what :meth:`answer` would return or raise, without a task of its own.
+
+        Parameters
+        ----------
+        work : Work
+            A small one, see :func:`is_small`.
+        then : callable
+            Called once; raises nothing.
+        """
+        part = self._part(work, 0, len(work.texts))
+
+        def coded(found: list[Prediction] | Exception) -> None:
+            results: list[ResultOut] | Exception
+            if isinstance(found, Exception):
+                results = found
+            else:
+                try:
+                    results = self._finish(work, part, found)
+                except Exception as error:  # an edge: whoever waits hears of it
+                    results = error
+            then(results)
+
+        if part.texts:
+            predict = partial(self._predict, work)
+            self._gathering.put(_how(work), predict, part.texts, part.features, coded)
+        else:
+            coded([])
 
     async def _explain(
         self, work: Work, part: _Part, predictions: Sequence[Prediction]
@@ -246,6 +273,28 @@ class Predictor:
                 for place, result in enumerate(results, start=start)
             ]
         )
+
+
+def is_small(work: Work) -> bool:
+    """Tell whether a request goes through the model together with others."""
+    return (
+        len(work.texts) <= TOGETHER_RECORDS
+        and not (work.explain or work.dual)
+        and sum(map(len, work.texts)) <= CHUNK_CHARS
+    )
+
+
+def is_small_request(wanted: PredictRequest) -> bool:
+    """Tell whether the work of a request will be small."""
+    return (
+        len(wanted.records) <= TOGETHER_RECORDS
+        and not (wanted.explain or wanted.dual)
+        and sum(len(record.text) for record in wanted.records) <= CHUNK_CHARS
+    )
+
+
+def _how(work: Work) -> Hashable:
+    return id(work.served.model), work.top_k, work.level, work.set_coverage
 
 
 def _cut(work: Work) -> Iterator[tuple[int, int]]:

@@ -80,13 +80,14 @@ class UsageTable:
         self._failing = False
         self._restore()
 
-    def admit(self, key_id: str, limits: Limits) -> None:
-        """Count one request of the key.
+    def admit(self, key_id: str, limits: Limits, records: int = 0) -> None:
+        """Count one request of the key, and ``records`` of its day.
 
         Raises
         ------
         LimitError
-            ``rate_limited`` when it came too early; then it is counted as refused.
+            ``rate_limited`` when it came too early; then it is counted as refused. With
+            ``records`` as :meth:`spend`.
         """
         place, row = self._places.get(key_id) or self._place(key_id)
         now = self._clock()
@@ -106,6 +107,8 @@ class UsageTable:
                     )
                 row[_TOKENS] = tokens - 1
             row[start + _REQUESTS] += 1
+            if records:
+                self._spend(row, start, limits, records, now)
         finally:
             self._locks.release(place)
 
@@ -121,19 +124,7 @@ class UsageTable:
         now = self._clock()
         self._locks.take(place)
         try:
-            start = self._today(row, now)
-            used = row[start + _RECORDS]
-            if limits.records_per_day and used + records > limits.records_per_day:
-                row[start + _REFUSED] += 1
-                left = max(0, limits.records_per_day - int(used))
-                raise LimitError(
-                    f"This key may have {limits.records_per_day} records coded a day; {left} are "
-                    "left today.",
-                    hint="The day ends at midnight UTC; whoever deployed the API can raise it.",
-                    code="quota_exceeded",
-                    retry_after_s=math.ceil(DAY_S - now % DAY_S),
-                )
-            row[start + _RECORDS] = used + records
+            self._spend(row, self._today(row, now), limits, records, now)
         finally:
             self._locks.release(place)
 
@@ -208,6 +199,23 @@ class UsageTable:
                 self._ids.cells[-1] = place + 1
         self._places[key_id] = place, self._table.row(place)
         return self._places[key_id]
+
+    @staticmethod
+    def _spend(
+        row: memoryview[float], start: int, limits: Limits, records: int, now: float
+    ) -> None:
+        used = row[start + _RECORDS]
+        if limits.records_per_day and used + records > limits.records_per_day:
+            row[start + _REFUSED] += 1
+            left = max(0, limits.records_per_day - int(used))
+            raise LimitError(
+                f"This key may have {limits.records_per_day} records coded a day; {left} are "
+                "left today.",
+                hint="The day ends at midnight UTC; whoever deployed the API can raise it.",
+                code="quota_exceeded",
+                retry_after_s=math.ceil(DAY_S - now % DAY_S),
+            )
+        row[start + _RECORDS] = used + records
 
     @staticmethod
     def _today(row: memoryview[float], now: float) -> int:

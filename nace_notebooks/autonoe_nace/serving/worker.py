@@ -10,13 +10,13 @@ import uvicorn
 
 # uvicorn imports these when it starts: too late for workers to share them
 import uvicorn.lifespan.on
-import uvicorn.protocols.http.httptools_impl
 import uvloop  # noqa: F401  see above
 
 from autonoe.errors import AutonoeError
 from autonoe_nace.serving.app import Common, ServingApp
 from autonoe_nace.serving.holder import ModelHolder
 from autonoe_nace.serving.processes import Lifeline
+from autonoe_nace.serving.protocol import ShortProtocol
 from autonoe_nace.serving.settings import ServingSettings
 from autonoe_nace.serving.shared import Note
 from autonoe_nace.serving.source import ServedModel
@@ -110,9 +110,11 @@ def work(
     app = ServingApp(settings, WorkerHolder(settings, served, common, problem), common)
     config = uvicorn.Config(
         app.asgi(),
+        http=ShortProtocol,
         log_config=None,
         access_log=False,  # each prediction is logged by the app, and paths hold nothing else
         server_header=False,
+        proxy_headers=False,  # no route asks who or by what scheme
         ws="none",
         backlog=2048,
         timeout_keep_alive=KEEP_ALIVE_S,
