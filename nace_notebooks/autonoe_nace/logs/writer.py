@@ -100,13 +100,17 @@ class PredictionLog:
         self._wake.set()
         self._thread.join(timeout=30)
 
-    def add(self, records: Iterable[LogRecord]) -> None:
-        """Queue records; returns at once and never raises for a full disk."""
+    def add(self, records: Iterable[LogRecord]) -> int:
+        """Queue records and return how many lines wait; never waits, nor raises for a full disk."""
         lines = [self._encode(record) for record in records]
         with self._lock:
-            room = self.max_pending - len(self._pending)
-            self._pending.extend(lines[:room])
-            self.dropped += max(0, len(lines) - room)
+            pending = self._pending
+            room = max(0, self.max_pending - len(pending))
+            if len(lines) > room:
+                self.dropped += len(lines) - room
+                del lines[room:]
+            pending += lines
+            return len(pending) + self._writing
 
     def flush(self) -> None:
         """Write what is pending now.

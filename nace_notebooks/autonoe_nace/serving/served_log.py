@@ -23,10 +23,11 @@ class ServedLog(PredictionLog):
         self._metrics = metrics
         self._before = metrics.log_base()
 
-    def add(self, records: Iterable[LogRecord]) -> None:
-        """Queue records; returns at once and never raises for a full disk."""
-        super().add(records)
-        self._tell()
+    def add(self, records: Iterable[LogRecord]) -> int:
+        """Queue records and return how many lines wait; never waits, nor raises for a full disk."""
+        waiting = super().add(records)
+        self._tell(waiting)
+        return waiting
 
     def flush(self) -> None:
         """Write what is pending now.
@@ -39,17 +40,17 @@ class ServedLog(PredictionLog):
         try:
             super().flush()
         finally:
-            self._tell()
+            self._tell(self.waiting)
 
     def stop(self) -> None:
         """Write what is pending and end the thread."""
         super().stop()
-        self._tell()
+        self._tell(self.waiting)
 
     def segments(self) -> int:
         """Return how many files wait to be sent."""
         return sum(1 for _ in self.folder.glob(f"*{SEGMENT_SUFFIX}"))
 
-    def _tell(self) -> None:
+    def _tell(self, waiting: int) -> None:
         written, dropped = self._before
-        self._metrics.set_logs(written + self.written, dropped + self.dropped, self.waiting)
+        self._metrics.set_logs(written + self.written, dropped + self.dropped, waiting)
