@@ -25,6 +25,8 @@ from .engine import ENGINES, Engine, Job
 OUTPUT = REPOSITORY / "build" / "images"
 ON_REQUEST = frozenset({"jupyter-gpu"})
 """Built when it is named, or with ``--published``: CUDA alone is several gigabytes."""
+MOUNTED_LABEL = "dev.autonoe.mounted"
+"""Label of an image: the digest of what its instructions mounted, the installation scripts."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -74,14 +76,15 @@ def _build(names: list[str], known: dict[str, Image], engine: Engine, *, fresh: 
             earlier = _read_record(image)
             if not fresh and _is_built(image, earlier, fingerprints[image.name], engine):
                 continue
-            # buildah's cache does not see what a mounted folder holds: the tools of the builder.
-            tools = fingerprints.get("builder", "")
-            stale = earlier.get("builder") != tools and "builder" in image.parents
+            # Layers of an earlier build will do if what they mounted is the same. The image itself
+            # tells, and so to every clone on this machine.
+            mounted = context.mounted(image, staged, fingerprints)
+            stale = bool(mounted) and engine.label(image.reference, MOUNTED_LABEL) != mounted
+            own = labels | {MOUNTED_LABEL: mounted}
             begun = time.monotonic()
-            engine.build(Job(image, staged, secrets, labels, base, fresh or stale))
+            engine.build(Job(image, staged, secrets, own, base, fresh or stale))
             record = {
                 "fingerprint": fingerprints[image.name],
-                "builder": tools,
                 "build_s": round(time.monotonic() - begun, 1),
             }
             _finish(image, record, engine)

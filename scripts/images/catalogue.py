@@ -31,6 +31,8 @@ class Image:
     dockerfile: Path
     parents: tuple[str, ...]
     sources: tuple[str, ...]
+    mounted: tuple[str, ...]
+    """Those of the sources that an instruction mounts, and no layer holds."""
     kind: str
     """``published``, ``internal`` or ``test``."""
 
@@ -65,11 +67,13 @@ def _read(dockerfile: Path, kind: str) -> Image:
     text = dockerfile.read_text(encoding="utf-8")
     name = dockerfile.parent.name
     copied = [source for match in _COPY.findall(text) for source in match.split()]
+    mounted = tuple(dict.fromkeys(_BIND.findall(text)))
     return Image(
         name=name,
         dockerfile=dockerfile,
         parents=tuple(dict.fromkeys(_PARENT.findall(text))),
-        sources=tuple(dict.fromkeys([*copied, *_BIND.findall(text)])),
+        sources=tuple(dict.fromkeys([*copied, *mounted])),
+        mounted=mounted,
         kind="internal" if name in INTERNAL else kind,
     )
 

@@ -42,7 +42,25 @@ def fingerprint(image: Image, context: Path, parents: dict[str, str]) -> str:
     for name in image.parents:
         digest.update(f"{name}={parents[name]}\n".encode())
     dockerfile = image.dockerfile.relative_to(REPOSITORY)
-    for source in (str(dockerfile), *image.sources):
+    _add(digest, context, (str(dockerfile), *image.sources))
+    return digest.hexdigest()
+
+
+def mounted(image: Image, context: Path, parents: dict[str, str]) -> str:
+    """Return a digest of what the instructions of ``image`` mount, empty if they mount nothing.
+
+    buildah does not look into a mount when it decides whether an earlier layer will do.
+    """
+    tools = parents["builder"] if "builder" in image.parents else ""
+    if not tools and not image.mounted:
+        return ""
+    digest = hashlib.sha256(tools.encode())
+    _add(digest, context, image.mounted)
+    return digest.hexdigest()
+
+
+def _add(digest: hashlib._Hash, context: Path, sources: tuple[str, ...]) -> None:
+    for source in sources:
         path = context / source
         files = sorted(path.rglob("*")) if path.is_dir() else [path]
         for file in files:
@@ -51,4 +69,3 @@ def fingerprint(image: Image, context: Path, parents: dict[str, str]) -> str:
                 mode = file.stat().st_mode & 0o111
                 digest.update(f"{relative} {bool(mode)}\n".encode())
                 digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()

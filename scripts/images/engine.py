@@ -81,11 +81,12 @@ class Buildah:
 
     def image_id(self, reference: str) -> str:
         """Return the id of an image of the local store, or an empty string."""
-        found = subprocess.run(
-            ["buildah", "images", "--quiet", "--no-trunc", reference],
-            capture_output=True, text=True, check=False, timeout=_TIMEOUT_S,
-        )  # fmt: skip
-        return found.stdout.strip() if found.returncode == 0 else ""
+        return _found(["buildah", "images", "--quiet", "--no-trunc", reference])
+
+    def label(self, reference: str, key: str) -> str:
+        """Return a label of an image of the local store, or an empty string."""
+        template = f'{{{{index .OCIv1.Config.Labels "{key}"}}}}'
+        return _found(["buildah", "inspect", "--type", "image", "--format", template, reference])
 
     @contextmanager
     def layout(self, image: Image, folder: Path) -> Iterator[Path]:
@@ -118,11 +119,12 @@ class Docker:
 
     def image_id(self, reference: str) -> str:
         """Return the id of an image of Docker's store, or an empty string."""
-        found = subprocess.run(
-            ["docker", "image", "inspect", "--format", "{{.Id}}", reference],
-            capture_output=True, text=True, check=False, timeout=_TIMEOUT_S,
-        )  # fmt: skip
-        return found.stdout.strip() if found.returncode == 0 else ""
+        return _found(["docker", "image", "inspect", "--format", "{{.Id}}", reference])
+
+    def label(self, reference: str, key: str) -> str:
+        """Return a label of an image of Docker's store, or an empty string."""
+        template = f'{{{{index .Config.Labels "{key}"}}}}'
+        return _found(["docker", "image", "inspect", "--format", template, reference])
 
     @contextmanager
     def layout(self, image: Image, folder: Path) -> Iterator[Path]:
@@ -154,6 +156,14 @@ def _options(job: Job) -> list[str]:
 
 def _run(command: list[str | Path]) -> None:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=_TIMEOUT_S)
+
+
+def _found(command: list[str]) -> str:
+    """Return what ``command`` prints, or an empty string if it fails: there is no such image."""
+    answer = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S
+    )
+    return answer.stdout.strip() if answer.returncode == 0 else ""
 
 
 def _output(command: list[str | Path]) -> str:

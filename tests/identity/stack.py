@@ -73,6 +73,8 @@ class Part:
         """Stop it so that it accepts connections and never answers."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        # A signal returns before the process has stopped: on a busy machine it would still answer.
+        os.waitpid(self._process.pid, os.WUNTRACED)
 
     def resume(self) -> None:
         """Let it go on."""

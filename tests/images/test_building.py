@@ -10,7 +10,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from scripts.images import __main__ as builds
 from scripts.images import archive, catalogue, context, layers, machine, sbom, table
+from scripts.images.engine import Buildah, Job
 
 STATUS = """Package: libfoo1
 Status: install ok installed
@@ -139,6 +141,69 @@ def test_a_change_is_seen_in_what_is_copied_and_in_parents_only(tmp_path: Path) 
     assert context.fingerprint(hub, staged, parents | {"app": "changed"}) != before
     (staged / "requirements" / "cluster-hub.txt").write_text("changed")
     assert context.fingerprint(hub, staged, parents) != before
+
+
+def test_what_is_only_mounted_is_told_apart_too(tmp_path: Path) -> None:
+    """Buildah takes an earlier layer without looking into what its instruction mounted."""
+    tools = tmp_path / "images" / "tools"
+    tools.mkdir(parents=True)
+    images = catalogue.images()
+    found = []
+    for content, builder in (("one", "old"), ("one", "new"), ("two", "new")):
+        (tools / "install-packages").write_text(content)
+        parents = dict.fromkeys(images["hub"].parents, "any") | {"builder": builder}
+        found.append(
+            [
+                context.mounted(images[name], tmp_path, parents)
+                for name in ("base", "hub", "jupyter-python")
+            ]
+        )
+    first, second, third = found
+    assert first[0] == second[0] != third[0], "the base mounts the scripts themselves"
+    assert first[1] != second[1] == third[1], "the hub mounts them out of the builder"
+    assert [each[2] for each in found] == ["", "", ""], "this one mounts nothing"
+
+
+@pytest.mark.parametrize(
+    ("label", "fresh"), [("", True), ("earlier", True), ("same", False)], ids=str
+)
+def test_a_clone_takes_layers_of_another_that_mounted_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, label: str, fresh: bool
+) -> None:
+    store = Store(label)
+    monkeypatch.setattr(builds, "OUTPUT", tmp_path)
+    monkeypatch.setattr(builds.context, "stage", lambda _: None)
+    monkeypatch.setattr(builds.context, "fingerprint", lambda image, *_: image.name)
+    monkeypatch.setattr(builds.context, "mounted", lambda *_: "same")
+    builds._build(["builder"], {"builder": internal("builder")}, store, fresh=False)
+    (job,) = store.jobs
+    assert job.fresh is fresh
+    assert job.labels[builds.MOUNTED_LABEL] == "same"
+
+
+def internal(name: str) -> catalogue.Image:
+    """Return an image that nobody runs, and that nothing is written of."""
+    return catalogue.Image(name, Path("Dockerfile"), (), (), (), "internal")
+
+
+class Store(Buildah):
+    """A store that holds one earlier image, and notes what is to be built."""
+
+    def __init__(self, label: str) -> None:
+        self.jobs: list[Job] = []
+        self._label = label
+
+    def prepare(self, cache: Path, *, fresh: bool) -> str:
+        """Return the name of a base."""
+        return "debian"
+
+    def build(self, job: Job) -> None:
+        """Note what is asked for."""
+        self.jobs.append(job)
+
+    def label(self, reference: str, key: str) -> str:
+        """Return the earlier image's label."""
+        return self._label if key == builds.MOUNTED_LABEL else ""
 
 
 def test_settings_of_the_machine_become_secret_files(

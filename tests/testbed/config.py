@@ -10,6 +10,8 @@ import yaml
 from . import node_images
 from .places import Node
 
+LEAST_FREE_DISK = 10**9
+"""Bytes. With less the kubelet ends pods; a share of the disk would be gigabytes on a large one."""
 RUNTIME = "unix:///run/containerd/containerd.sock"
 
 
@@ -66,8 +68,8 @@ def _kubelet(node: Node) -> dict[str, Any]:
         "maxPods": 200,
         "evictionHard": {
             "memory.available": "200Mi",
-            "nodefs.available": "2%",
-            "imagefs.available": "2%",
+            "nodefs.available": str(LEAST_FREE_DISK),
+            "imagefs.available": str(LEAST_FREE_DISK),
             "nodefs.inodesFree": "1%",
         },
         # There is no registry to fetch a collected image from again.

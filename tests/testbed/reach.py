@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -12,12 +13,15 @@ import psutil
 from autonoe.waiting import wait_until
 
 from . import host, ociarchive
+from .config import LEAST_FREE_DISK
 from .errors import TestbedError
 from .first_process import component_pids, first_process
 from .places import Node
 
 API_TIMEOUT_S = 60.0
 CONTAINERD = ("ctr", "--address", "/run/containerd/containerd.sock", "--namespace", "k8s.io")
+UNPACKED = 5
+"""Disk that an image takes while it is loaded, as a multiple of its archive, at most."""
 
 
 def kubectl(node: Node, *arguments: str, stdin: str | None = None) -> str:
@@ -61,7 +65,7 @@ def import_image(node: Node, archive: Path) -> bool:
     Raises
     ------
     TestbedError
-        If the archive cannot be read, or containerd refuses it.
+        If the archive cannot be read, containerd refuses it, or the disk has no room for it.
     """
     wanted = ociarchive.described(archive)
     listing = [*CONTAINERD, "images", "list"]
@@ -76,11 +80,29 @@ def import_image(node: Node, archive: Path) -> bool:
     held = {row[0]: row[2] for row in rows}
     if wanted and all(held.get(name) == digest for name, digest in wanted.items()):
         return False
-    load = inside(node, *CONTAINERD, "images", "import", "--local", str(archive))
+    _require_room(node, archive)
+    # What is unpacked need not be kept packed as well: a third of the node's disk.
+    load = inside(
+        node, *CONTAINERD, "images", "import", "--local", "--discard-unpacked-layers", str(archive)
+    )
     answer = subprocess.run(load, capture_output=True, text=True, check=False, timeout=300)
     if answer.returncode:
         raise TestbedError(f"{archive} could not be loaded: {answer.stderr.strip()[-500:]}")
     return True
+
+
+def _require_room(node: Node, archive: Path) -> None:
+    """Refuse what would fill the disk: the kubelet then ends pods and takes no more of them.
+
+    Tests would wait for those in vain, each until its deadline.
+    """
+    needed = archive.stat().st_size * UNPACKED + LEAST_FREE_DISK
+    free = shutil.disk_usage(node.state).free
+    if free < needed:
+        raise TestbedError(
+            f"{archive.name} needs {needed / 1e9:.1f} GB of disk, and {free / 1e9:.1f} GB is free.",
+            hint="Earlier builds hold the most: docs/guides/test-cluster.md, section Disk.",
+        )
 
 
 def kill_container(node: Node, container: str) -> None:

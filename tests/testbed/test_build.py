@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from autonoe.waiting import wait_until
-from testbed import build, components, host, node_images, ociarchive, toolchain, versions
+from testbed import build, components, host, node_images, ociarchive, reach, toolchain, versions
 from testbed.errors import TestbedError
 from testbed.places import REPOSITORY, Node, cache
 from testbed.versions import Part
@@ -144,6 +145,29 @@ def test_an_archive_is_the_same_bytes_each_time_and_says_what_it_holds(tmp_path:
     held = ociarchive.described(tmp_path / "one.tar")
     assert list(held) == ["localhost/example:1"]
     assert held["localhost/example:1"].startswith("sha256:")
+
+
+def test_an_image_that_would_fill_the_disk_is_refused_with_the_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "one.tar"
+    ociarchive.write(ociarchive.Image("localhost/example:1", {"/file": b"x" * 300_000}), archive)
+    loads: list[str] = []
+
+    def inside(node: Node, *command: str) -> list[str]:
+        loads.extend(command[-1:] if "import" in command else [])
+        return ["true"]
+
+    monkeypatch.setattr(reach, "inside", inside)
+    usage = shutil.disk_usage(tmp_path)
+    node = Node(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_001_000_000))
+    with pytest.raises(TestbedError, match=r"one\.tar needs .* GB of disk, and 1\.0 GB is free"):
+        reach.import_image(node, archive)
+    assert not loads
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_002_000_000))
+    assert reach.import_image(node, archive)
+    assert loads == [str(archive)]
 
 
 def test_with_a_cluster_of_ones_own_nothing_is_built(tmp_path: Path) -> None:
