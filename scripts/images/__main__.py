@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from . import archive, catalogue, context, layers, machine, sbom, table
 from .catalogue import REPOSITORY, Image
@@ -25,6 +25,9 @@ from .engine import ENGINES, Engine, Job
 OUTPUT = REPOSITORY / "build" / "images"
 ON_REQUEST = frozenset({"jupyter-gpu"})
 """Built when it is named, or with ``--published``: CUDA alone is several gigabytes."""
+FINGERPRINT_LABEL = "dev.autonoe.fingerprint"
+"""Label of an image: of all that it is made of. It stands in the image, and not in a file here, so
+that another clone on the machine finds what this one has built."""
 MOUNTED_LABEL = "dev.autonoe.mounted"
 """Label of an image: the digest of what its instructions mounted, the installation scripts."""
 
@@ -72,37 +75,30 @@ def _build(names: list[str], known: dict[str, Image], engine: Engine, *, fresh: 
     with tempfile.TemporaryDirectory(prefix="autonoe-images-") as folder:
         secrets = machine.write_secrets(Path(folder))
         for image in catalogue.with_parents(names, known):
-            fingerprints[image.name] = context.fingerprint(image, staged, fingerprints)
-            earlier = _read_record(image)
-            if not fresh and _is_built(image, earlier, fingerprints[image.name], engine):
+            made_of = fingerprints[image.name] = context.fingerprint(image, staged, fingerprints)
+            held = not fresh and engine.label(image.reference, FINGERPRINT_LABEL) == made_of
+            if held and _is_written(image, made_of):
                 continue
-            # Layers of an earlier build will do if what they mounted is the same. The image itself
-            # tells, and so to every clone on this machine.
-            mounted = context.mounted(image, staged, fingerprints)
-            stale = bool(mounted) and engine.label(image.reference, MOUNTED_LABEL) != mounted
-            own = labels | {MOUNTED_LABEL: mounted}
             begun = time.monotonic()
-            engine.build(Job(image, staged, secrets, own, base, fresh or stale))
-            record = {
-                "fingerprint": fingerprints[image.name],
-                "build_s": round(time.monotonic() - begun, 1),
-            }
-            _finish(image, record, engine)
+            if not held:
+                # Layers of an earlier build will do if what they mounted is the same.
+                mounted = context.mounted(image, staged, fingerprints)
+                same = engine.label(image.reference, MOUNTED_LABEL) == mounted
+                own = {FINGERPRINT_LABEL: made_of, MOUNTED_LABEL: mounted}
+                engine.build(Job(image, staged, secrets, labels | own, base, fresh or not same))
+            record = {"fingerprint": made_of, "build_s": round(time.monotonic() - begun, 1)}
+            _finish(image, record, engine, built=not held)
 
 
-def _read_record(image: Image) -> dict[str, Any]:
+def _is_written(image: Image, fingerprint: str) -> bool:
     path = OUTPUT / "records" / f"{image.name}.json"
-    return cast(dict[str, Any], json.loads(path.read_bytes())) if path.exists() else {}
-
-
-def _is_built(image: Image, record: dict[str, Any], fingerprint: str, engine: Engine) -> bool:
+    record = json.loads(path.read_bytes()) if path.exists() else {}
     written = [OUTPUT / f"{image.name}.{suffix}" for suffix in ("tar", "cdx.json")]
     has_output = image.kind == "internal" or all(path.exists() for path in written)
-    same = record.get("fingerprint") == fingerprint
-    return same and has_output and bool(engine.image_id(image.reference))
+    return has_output and record.get("fingerprint") == fingerprint
 
 
-def _finish(image: Image, record: dict[str, Any], engine: Engine) -> None:
+def _finish(image: Image, record: dict[str, Any], engine: Engine, *, built: bool) -> None:
     begun = time.monotonic()
     if image.kind != "internal":
         with engine.layout(image, OUTPUT / "layout") as folder:
@@ -118,7 +114,7 @@ def _finish(image: Image, record: dict[str, Any], engine: Engine) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record, indent=2), encoding="utf-8")
     spent = record["build_s"] + time.monotonic() - begun
-    _say(f"built {image.reference} in {spent:.0f} s")
+    _say(f"{'built' if built else 'took'} {image.reference} in {spent:.0f} s")
 
 
 def _say(text: str) -> None:

@@ -165,20 +165,29 @@ def test_what_is_only_mounted_is_told_apart_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("label", "fresh"), [("", True), ("earlier", True), ("same", False)], ids=str
+    ("held", "mounted", "expected"),
+    [
+        ("", "", [True]),
+        ("another", "another", [True]),
+        ("another", "tools", [False]),
+        ("content", "tools", []),
+    ],
+    ids=["nothing", "other tools", "other content", "the same"],
 )
-def test_a_clone_takes_layers_of_another_that_mounted_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, label: str, fresh: bool
+def test_a_clone_takes_what_another_has_built_on_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: str, mounted: str, expected: list[bool]
 ) -> None:
-    store = Store(label)
+    store = Store({builds.FINGERPRINT_LABEL: held, builds.MOUNTED_LABEL: mounted})
     monkeypatch.setattr(builds, "OUTPUT", tmp_path)
     monkeypatch.setattr(builds.context, "stage", lambda _: None)
-    monkeypatch.setattr(builds.context, "fingerprint", lambda image, *_: image.name)
-    monkeypatch.setattr(builds.context, "mounted", lambda *_: "same")
-    builds._build(["builder"], {"builder": internal("builder")}, store, fresh=False)
-    (job,) = store.jobs
-    assert job.fresh is fresh
-    assert job.labels[builds.MOUNTED_LABEL] == "same"
+    monkeypatch.setattr(builds.context, "fingerprint", lambda *_: "content")
+    monkeypatch.setattr(builds.context, "mounted", lambda *_: "tools")
+    for _ in range(2):
+        builds._build(["builder"], {"builder": internal("builder")}, store, fresh=False)
+    assert [job.fresh for job in store.jobs] == expected, "and only once"
+    assert (tmp_path / "records" / "builder.json").exists()
+    builds._build(["builder"], {"builder": internal("builder")}, store, fresh=True)
+    assert store.jobs[-1].fresh
 
 
 def internal(name: str) -> catalogue.Image:
@@ -189,21 +198,22 @@ def internal(name: str) -> catalogue.Image:
 class Store(Buildah):
     """A store that holds one earlier image, and notes what is to be built."""
 
-    def __init__(self, label: str) -> None:
+    def __init__(self, labels: dict[str, str]) -> None:
         self.jobs: list[Job] = []
-        self._label = label
+        self._labels = labels
 
     def prepare(self, cache: Path, *, fresh: bool) -> str:
         """Return the name of a base."""
         return "debian"
 
     def build(self, job: Job) -> None:
-        """Note what is asked for."""
+        """Note what is asked for, and hold it from now on."""
         self.jobs.append(job)
+        self._labels = job.labels
 
     def label(self, reference: str, key: str) -> str:
-        """Return the earlier image's label."""
-        return self._label if key == builds.MOUNTED_LABEL else ""
+        """Return a label of the image."""
+        return self._labels[key]
 
 
 def test_settings_of_the_machine_become_secret_files(
