@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,14 +93,12 @@ def run_all(page: Page, done: Locator, *, timeout_s: float) -> None:
     """Choose Run > Run All Cells until ``done`` is visible.
 
     Lab calls a kernel idle before it is connected, and a run chosen then is lost without a word,
-    or is answered with the question which kernel to take. The indicator shows "busy" while it
-    connects, so that only the cells' own prompts tell a run from a connection. A widget drawn
-    before its messages' channel is open shows an error in place of itself, and shows well when its
-    cell runs again.
+    or is answered with the question which kernel to take, once for each cell. The indicator shows
+    "busy" while it connects, so that only the cells' own prompts tell a run from a connection. A
+    widget drawn before its messages' channel is open shows an error in place of itself, and shows
+    well when its cell runs again.
     """
-    question = page.get_by_role("dialog").filter(has_text="Select Kernel")
-    # By its class: the button reads "Select", and calls itself "Select Kernel" to a screen reader.
-    page.add_locator_handler(question, lambda dialog: dialog.locator(".jp-mod-accept").click())
+    answer_kernel_questions(page)
     prompts = page.locator(
         ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell .jp-InputArea-prompt"
     )
@@ -116,6 +114,19 @@ def run_all(page: Page, done: Locator, *, timeout_s: float) -> None:
         f"not visible after {timeout_s:g} s: {done}\n"
         f"prompts: {prompts.all_inner_texts()}\noutputs: {shown}"
     )
+
+
+def answer_kernel_questions(page: Page) -> None:
+    """Accept the kernel that Lab suggests, each time it asks."""
+    question = page.get_by_role("dialog").filter(has_text="Select Kernel")
+    # The next cell's question follows at once: who waits for none to be there waits in vain.
+    page.add_locator_handler(question, _accept, no_wait_after=True)
+
+
+def _accept(dialog: Locator) -> None:
+    # By its class: the button reads "Select", and calls itself "Select Kernel" to a screen reader.
+    with suppress(PlaywrightTimeoutError):  # it may go while we look
+        dialog.locator(".jp-mod-accept").click(timeout=2_000)
 
 
 def _seen(locator: Locator, timeout_s: float) -> bool:
