@@ -5,7 +5,7 @@ SHELL := /bin/bash
 
 ARGS ?=
 IMAGES ?=
-# Two files at a time: one after the other takes 25 minutes and leaves the second core idle. What promises
+# Two files at a time: one after the other leaves the second core idle. What promises
 # seconds (a crash, a slow start) is judged with the machine's load in mind.
 WORKERS ?= 2
 

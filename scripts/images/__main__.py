@@ -26,8 +26,8 @@ OUTPUT = REPOSITORY / "build" / "images"
 ON_REQUEST = frozenset({"jupyter-gpu"})
 """Built when it is named, or with ``--published``: CUDA alone is several gigabytes."""
 FINGERPRINT_LABEL = "dev.autonoe.fingerprint"
-"""Label of an image: of all that it is made of. It stands in the image, and not in a file here, so
-that another clone on the machine finds what this one has built."""
+"""Label of an image: the digest of all that it is made of. It stands in the image, not in a file
+here, so that another clone on the machine finds what this one has built."""
 MOUNTED_LABEL = "dev.autonoe.mounted"
 """Label of an image: the digest of what its instructions mounted, the installation scripts."""
 
